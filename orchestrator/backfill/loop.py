@@ -1,0 +1,397 @@
+"""Batches and verification over ranges of heap blocks. A batch, its cursor and its counters commit together."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg.sql import SQL, Literal
+from sqlalchemy import Connection
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.exc import DBAPIError
+
+from orchestrator.backfill.pace import FIRST_BLOCKS, Pace
+from orchestrator.catalog.reader import may_replicate
+from orchestrator.database import fetch, run, scalar, set_local, sqlstate
+from orchestrator.errors import StepFailed
+from orchestrator.journal import store
+from orchestrator.journal.store import Control, Progress
+from phases.sql import catalog_sql, text
+from phases.step import Batches, Verify
+
+if TYPE_CHECKING:
+    from orchestrator.executor import Executor
+
+logger = logging.getLogger(__name__)
+
+ROW_WAIT_MS = 100
+"""How long a batch waits for a row that the application has locked."""
+FROZEN_MS = 10_000
+"""A runner that is frozen in a batch keeps rows locked no longer than this."""
+DEADLOCK_SHARE = 0.8
+"""A batch ends before deadlock_timeout: whoever waits for one of its rows never gets as far as the deadlock check,
+so that PostgreSQL cannot choose the application's statement as the victim."""
+VERIFY_TARGET_MS = 500
+MOST_PASSES = 5
+SAMPLE = 10
+RATE_WINDOW_S = 10.0
+
+MEASURE = """
+SELECT pg_catalog.pg_relation_filenode(c.oid)::bigint AS filenode, c.oid::bigint AS oid,
+       pg_catalog.pg_relation_size(c.oid, 'main') / current_setting('block_size')::bigint AS blocks,
+       greatest(c.reltuples, 0)::bigint AS rows,
+       (SELECT t.tgenabled::text FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = %(guard)s) AS guard
+FROM pg_catalog.pg_class c WHERE c.oid = %(table)s::regclass
+"""
+DEADLOCK_TIMEOUT_MS = "SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'"
+LOCK_TABLE = SQL("LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
+
+# PostgreSQL 14+ reads just these blocks (TID Range Scan); a row that moves behind us was touched by the trigger
+RANGE = SQL("ctid >= {first}::tid AND ctid < {end}::tid AND ({differs})")
+UPDATE = SQL("UPDATE {table} SET {assignments} WHERE {range}")
+UPDATE_UNLOCKED = SQL(
+    "UPDATE {table} SET {assignments} WHERE ctid = ANY (ARRAY("
+    "SELECT ctid FROM {table} WHERE {range} FOR NO KEY UPDATE SKIP LOCKED)) AND ({differs})"
+)
+DIFFERING = SQL("SELECT {keys} FROM {table} WHERE {range} LIMIT {limit}")
+COUNT = SQL("SELECT count(*) AS rows FROM {table} WHERE {range}")
+
+
+class Rewritten(Exception):
+    """The table got another file under us (VACUUM FULL, CLUSTER, TRUNCATE): block numbers mean other rows now."""
+
+
+@dataclass(frozen=True)
+class _Measure:
+    filenode: int
+    blocks: int
+    rows: int
+
+
+def run_batches(executor: Executor, position: int, step: Batches) -> None:
+    """Updates all rows that differ, from where the cursor stands to the end as it was when the step began.
+
+    Rows beyond that end were inserted after the trigger was there: they are the trigger's.
+    """
+    Loop(executor, position, step.title, step.table, step.guard).update_all(step)
+
+
+def run_verification(executor: Executor, position: int, step: Verify) -> None:
+    """Compares every row; repairs, if the step says how, and begins again until a pass finds nothing.
+
+    Raises:
+        NotVerified: rows differ, and there is no repair or it does not hold.
+    """
+    Loop(executor, position, step.title, step.table, step.guard).verify_all(step)
+
+
+class Loop:
+    """One batched step of one run."""
+
+    def __init__(self, executor: Executor, position: int, title: str, table: str, guard: str) -> None:
+        self.executor = executor
+        self.claim = executor.claim
+        self.position = position
+        self.title = title
+        self.table = table
+        self.guard = guard
+        self.sample: list[str] = []
+        self._recent: deque[tuple[float, int]] = deque()
+        with executor.engine.connect() as connection:
+            self._knobs = store.control(connection, self.claim.run.id).knobs
+            self._replica = may_replicate(connection)
+            self._deadlock_ms = int(scalar(connection, DEADLOCK_TIMEOUT_MS))
+
+    # the two jobs
+
+    def update_all(self, step: Batches) -> None:
+        """The backfill."""
+        progress = self._progress()
+        pace: Pace | None = None
+        stubborn = 0
+        while progress.next_block < progress.total_blocks:
+            self.claim.check()
+            pace = self._retarget(pace, progress)
+            try:
+                progress = self._batch(step, progress, pace, unlocked=pace.blocks == 1 and stubborn > 0)
+                stubborn = 0
+            except Rewritten:
+                progress = self._start_over(progress)
+            except DBAPIError as error:
+                stubborn = self._eased(error, pace, stubborn)
+        self._finish(progress)
+
+    def verify_all(self, step: Verify) -> None:
+        """The comparison."""
+        progress = self._progress()
+        pace = Pace(VERIFY_TARGET_MS, blocks=progress.batch_blocks or 1024)
+        while True:
+            while progress.next_block < progress.total_blocks:
+                self.claim.check()
+                try:
+                    progress = self._compare(step, progress, pace)
+                except Rewritten:
+                    progress = self._start_over(progress)
+            if progress.pass_differences == 0:
+                break
+            if step.repair is None or progress.pass_ >= MOST_PASSES:
+                self._forget_pass(progress)
+                raise self.executor.not_verified(step, progress.pass_differences, self.sample)
+            progress = self._next_pass(progress)
+        self._finish(progress)
+
+    # one batch
+
+    def _batch(self, step: Batches, progress: Progress, pace: Pace, *, unlocked: bool) -> Progress:
+        end = min(progress.next_block + pace.blocks, progress.total_blocks)
+        parts = self._parts(progress.next_block, end, step.differs)
+        statement = (UPDATE_UNLOCKED if unlocked else UPDATE).format(assignments=catalog_sql(step.assignments), **parts)
+        started = time.monotonic()
+        with self.executor.engine.connect() as connection, connection.begin():
+            control = self._prepare(connection, timeout_ms=self._batch_timeout_ms(pace.target_ms))
+            with self.claim.watching(connection, self.title, stoppable=False):
+                rows = run(connection, self.executor.tagged(text(statement), self.position))
+            left = fetch(connection, text(COUNT.format(**parts)))[0]["rows"] if unlocked else 0
+            self._expect_file(connection, progress)
+            milliseconds = (time.monotonic() - started) * 1000
+            self._save(
+                connection,
+                next_block=end,
+                rows=progress.rows + rows,
+                skipped=progress.skipped + left,
+                batches=progress.batches + 1,
+                batch_blocks=pace.blocks,
+                busy_ms=progress.busy_ms + milliseconds,
+                rows_per_s=self._rate(rows),
+            )
+        pace.took(milliseconds, end - progress.next_block)
+        return self._committed(control)
+
+    def _compare(self, step: Verify, progress: Progress, pace: Pace) -> Progress:
+        end = min(progress.next_block + pace.blocks, progress.total_blocks)
+        parts = self._parts(progress.next_block, end, step.differs)
+        query = DIFFERING.format(keys=catalog_sql(step.keys), limit=Literal(SAMPLE), **parts)
+        started = time.monotonic()
+        with self.executor.engine.connect() as connection, connection.begin():
+            control = self._prepare(connection, timeout_ms=0)
+            # reading only: it may be cancelled at any time
+            with self.claim.watching(connection, self.title, stoppable=True):
+                found = fetch(connection, self.executor.tagged(text(query), self.position))
+                differences = fetch(connection, text(COUNT.format(**parts)))[0]["rows"] if found else 0
+            self._expect_file(connection, progress)
+            milliseconds = (time.monotonic() - started) * 1000
+            self._save(
+                connection,
+                next_block=end,
+                pass_differences=progress.pass_differences + differences,
+                differences=progress.differences + differences,
+                batches=progress.batches + 1,
+                batch_blocks=pace.blocks,
+                busy_ms=progress.busy_ms + milliseconds,
+            )
+        self.sample = (self.sample + [_key(row) for row in found])[:SAMPLE]
+        if found and step.repair is not None:
+            self._repair(step.repair, parts)
+        pace.took(milliseconds, end - progress.next_block)
+        return self._committed(control)
+
+    def _repair(self, step: Batches, parts: Mapping[str, Any]) -> None:
+        """Sets the rows of a range right. Few rows: waits for locked ones, as a guarded lock, within the budget."""
+        statement = UPDATE.format(assignments=catalog_sql(step.assignments), **parts)
+
+        def attempt(_: float) -> float:
+            with self.executor.engine.connect() as connection, connection.begin():
+                self._settings(connection, timeout_ms=self._batch_timeout_ms(self._deadlock_ms))
+                self.claim.fence(connection)
+                with self.claim.watching(connection, self.title, stoppable=True) as watched:
+                    run(connection, self.executor.tagged(text(statement), self.position))
+                return watched.waited_s * 1000
+
+        self.executor.guarded(self.title, self.position, attempt)
+
+    def _prepare(self, connection: Connection, *, timeout_ms: int) -> Control:
+        self._settings(connection, timeout_ms=timeout_ms)
+        return self.claim.fence(connection)
+
+    def _settings(self, connection: Connection, *, timeout_ms: int) -> None:
+        """Ours, whatever the role's defaults, and for this transaction alone."""
+        settings: dict[str, str | int] = {
+            "lock_timeout": ROW_WAIT_MS if timeout_ms else self.executor.settings.lock_timeout_ms,
+            "statement_timeout": timeout_ms,
+            "idle_in_transaction_session_timeout": FROZEN_MS,
+            # a policy must raise, not hide rows from us
+            "row_security": "off",
+            # safe: after a crash of the server the cursor is lost together with its batch
+            "synchronous_commit": "off",
+        }
+        if self._replica and timeout_ms:
+            # the application's triggers stay silent: for them nothing has happened to these rows
+            settings["session_replication_role"] = "replica"
+        set_local(connection, **settings)
+
+    def _expect_file(self, connection: Connection, progress: Progress) -> None:
+        """After the statement, whose table lock keeps a rewrite away until commit."""
+        now = self._measure(connection)
+        if now.filenode != progress.filenode:
+            raise Rewritten
+
+    def _batch_timeout_ms(self, target_ms: float) -> int:
+        return max(1, int(min(5 * target_ms, DEADLOCK_SHARE * self._deadlock_ms)))
+
+    def _parts(self, first: int, end: int, differs: str) -> dict[str, Any]:
+        condition = catalog_sql(differs)
+        block_range = RANGE.format(first=Literal(f"({first},0)"), end=Literal(f"({end},0)"), differs=condition)
+        return {"table": catalog_sql(self.table), "range": block_range, "differs": condition}
+
+    # cursor and counters
+
+    def _progress(self) -> Progress:
+        with self.executor.engine.begin() as connection:
+            self.claim.fence(connection)
+            found = store.progress(connection, self.claim.run.id, self.position)
+            if found is None:
+                now = self._measure(connection)
+                store.start_progress(
+                    connection,
+                    self.claim.run.id,
+                    self.position,
+                    filenode=now.filenode,
+                    total_blocks=now.blocks,
+                    estimated_rows=now.rows,
+                )
+        return found or self._read()
+
+    def _read(self) -> Progress:
+        with self.executor.engine.connect() as connection:
+            found = store.progress(connection, self.claim.run.id, self.position)
+        assert found is not None
+        return found
+
+    def _measure(self, connection: Connection) -> _Measure:
+        """The table's file and size; and whether the trigger is still on guard.
+
+        Raises:
+            StepFailed: somebody has dropped or disabled it.
+        """
+        row = fetch(connection, MEASURE, {"table": self.table, "guard": self.guard})[0]
+        if row["guard"] not in ("O", "A"):
+            what = "is disabled" if row["guard"] else "is gone"
+            raise StepFailed(
+                f'trigger "{self.guard}" on {self.table} {what}: rows written meanwhile may differ',
+                f"enable it (ALTER TABLE {self.table} ENABLE TRIGGER …) and advance: the verification finds such rows"
+                if row["guard"]
+                else f"undo the run with: orchestrator abort {self.executor.name}",
+            )
+        return _Measure(filenode=row["filenode"], blocks=row["blocks"], rows=row["rows"])
+
+    def _save(self, connection: Connection, **values: Any) -> None:
+        store.update_progress(connection, self.claim.run.id, self.position, **values)
+
+    def _committed(self, control: Control) -> Progress:
+        progress = self._read()
+        self.executor.reporter.progress(self.title, progress)
+        self.claim.obey(control)
+        self.claim.check()
+        if control.knobs.pause_between_batches_ms:
+            self.claim.stopping.wait(control.knobs.pause_between_batches_ms / 1000)
+        self._knobs = control.knobs
+        return progress
+
+    def _start_over(self, progress: Progress) -> Progress:
+        self.executor.reporter.note(f"{self.table} was rewritten by somebody: starting over, rows done stay done")
+        return self._reset(progress, message="the table was rewritten: started over", pass_=progress.pass_)
+
+    def _next_pass(self, progress: Progress) -> Progress:
+        message = f"pass {progress.pass_} repaired {progress.pass_differences} rows: comparing once more"
+        self.executor.reporter.note(message)
+        self.sample.clear()
+        return self._reset(progress, message=message, pass_=progress.pass_ + 1)
+
+    def _forget_pass(self, progress: Progress) -> None:
+        """A failed comparison begins at the first block when it is tried again."""
+        self._reset(progress, message=f"{progress.pass_differences} rows differ", pass_=1)
+
+    def _reset(self, progress: Progress, *, message: str, pass_: int) -> Progress:
+        with self.executor.engine.begin() as connection:
+            self.claim.fence(connection)
+            now = self._measure(connection)
+            values = {"pass": pass_, "next_block": 0, "pass_differences": 0}
+            self._save(connection, filenode=now.filenode, total_blocks=now.blocks, **values)
+            detail = {"keys": self.sample} if self.sample else None
+            store.add_event(connection, self.claim.run.id, "progress", message, detail=detail)
+        return self._read()
+
+    def _finish(self, progress: Progress) -> None:
+        with self.executor.engine.begin() as connection:
+            self.claim.fence(connection)
+            self._save(connection, finished_at=progress.updated_at)
+            seconds = progress.busy_ms / 1000
+            done = f"{progress.rows} rows updated, {progress.differences} differences repaired"
+            store.add_event(
+                connection,
+                self.claim.run.id,
+                "progress",
+                f"{self.title}: {done}, {progress.batches} batches, {seconds:.1f} s of work",
+                detail={"rows": progress.rows, "differences": progress.differences, "passes": progress.pass_},
+            )
+
+    # pace
+
+    def _retarget(self, pace: Pace | None, progress: Progress) -> Pace:
+        if pace is None:
+            # after an interruption: near the size that was right before it, but not blindly
+            pace = Pace(
+                self._target_ms(), blocks=max(1, progress.batch_blocks // 2) if progress.batches else FIRST_BLOCKS
+            )
+        pace.target_ms = self._target_ms()
+        return pace
+
+    def _target_ms(self) -> float:
+        return min(float(self._knobs.target_batch_ms), DEADLOCK_SHARE * self._deadlock_ms / 2)
+
+    def _eased(self, error: DBAPIError, pace: Pace, stubborn: int) -> int:
+        """A batch that was rolled back for a reason that a smaller one, or a second try, can mend."""
+        match sqlstate(error):
+            case "55P03" | "40P01" | "40001":
+                at_smallest = pace.blocks == 1
+                pace.blocked()
+                # a lock on the table itself stays in the way even of a batch that skips locked rows
+                if stubborn:
+                    self._wait_for_table()
+                return stubborn + 1 if at_smallest else 0
+            case "57014":
+                self.claim.check()
+                pace.timed_out()
+                return stubborn
+            case _:
+                raise error
+
+    def _wait_for_table(self) -> None:
+        """Nobody may skip a lock on the whole table: waits for it as a guarded step does."""
+        statement = text(LOCK_TABLE.format(table=catalog_sql(self.table)))
+
+        def attempt(_: float) -> float:
+            with self.executor.engine.connect() as connection, connection.begin():
+                set_local(connection, lock_timeout=self.executor.settings.lock_timeout_ms)
+                with self.claim.watching(connection, self.title, stoppable=True) as watched:
+                    run(connection, self.executor.tagged(statement, self.position))
+                return watched.waited_s * 1000
+
+        self.executor.guarded(self.title, self.position, attempt)
+
+    def _rate(self, rows: int) -> float | None:
+        """Rows a second over the last seconds."""
+        now = time.monotonic()
+        self._recent.append((now, rows))
+        while now - self._recent[0][0] > RATE_WINDOW_S:
+            self._recent.popleft()
+        span = now - self._recent[0][0]
+        return sum(count for _, count in list(self._recent)[1:]) / span if span > 0 else None
+
+
+def _key(row: RowMapping) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in row.items())

@@ -1,0 +1,255 @@
+"""The queries against pg_catalog. They run with an empty search_path, so that every name comes back qualified."""
+
+# Exact names: to_regclass() on quoted parts, so that `Users` is not folded to `users`.
+RESOLVE = """
+SELECT c.oid::bigint, n.nspname, c.relname
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = to_regclass(%(name)s) AND c.relkind IN ('r', 'p')
+"""
+
+KNOWN_TABLES = """
+SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname || '.' || c.relname END AS name
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'orchestrator')
+ORDER BY 1 LIMIT 200
+"""
+
+SERVER_VERSION = "SELECT current_setting('server_version_num')::int"
+SUPERUSER = "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
+MAY_SET_REPLICATION_ROLE = "SELECT pg_catalog.has_parameter_privilege('session_replication_role', 'SET')"
+
+TABLE = """
+SELECT pg_has_role(c.relowner, 'USAGE') AS owned,
+       has_schema_privilege(c.relnamespace, 'CREATE') AS may_create,
+       c.relkind = 'p' OR c.relispartition AS partitioned,
+       EXISTS (SELECT 1 FROM pg_inherits i WHERE (i.inhrelid = c.oid OR i.inhparent = c.oid)) AS inherits,
+       row_security_active(c.oid) AS row_security_applies,
+       c.reltuples::float8 AS rows,
+       pg_relation_size(c.oid) AS bytes,
+       pg_indexes_size(c.oid) AS index_bytes
+FROM pg_class c WHERE c.oid = %(oid)s
+"""
+
+COLUMNS = """
+SELECT a.attname AS name, a.attnum::int AS number, format_type(a.atttypid, a.atttypmod) AS type,
+       a.attnotnull AS not_null,
+       CASE WHEN a.attcollation <> t.typcollation THEN ARRAY[cn.nspname, co.collname]::text[] END AS collation,
+       CASE WHEN a.attstorage <> t.typstorage THEN
+         CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END
+       END AS storage,
+       CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END AS compression,
+       CASE WHEN a.attstattarget >= 0 THEN a.attstattarget::int END AS statistics,
+       COALESCE(a.attoptions, '{}') AS options,
+       col_description(a.attrelid, a.attnum) AS comment,
+       CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS default,
+       a.attgenerated <> '' AS generated, a.attidentity::text AS identity,
+       EXISTS (SELECT 1 FROM pg_seclabel s WHERE s.classoid = 'pg_class'::regclass AND s.objoid = a.attrelid
+               AND s.objsubid = a.attnum) AS security_label,
+       a.attacl AS acl
+FROM pg_attribute a
+JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_collation co ON co.oid = a.attcollation
+LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE a.attrelid = %(oid)s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
+"""
+
+COLUMN_GRANTS = """
+SELECT a.attname, x.privilege_type, r.rolname, x.is_grantable
+FROM pg_attribute a CROSS JOIN LATERAL aclexplode(a.attacl) x LEFT JOIN pg_roles r ON r.oid = x.grantee
+WHERE a.attrelid = %(oid)s AND a.attacl IS NOT NULL ORDER BY 1, 3 NULLS FIRST, 2
+"""
+
+# an index reads a column as a key, or in an expression or predicate (pg_depend); indkey alone shows only the first
+INDEXES = """
+SELECT i.indexrelid::bigint AS oid, c.relname AS name, i.indisunique AS unique, i.indisvalid AS valid,
+       pg_get_indexdef(i.indexrelid) AS definition,
+       format('CREATE %%sINDEX %%I ON %%I.%%I ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
+              c.relname, tn.nspname, tc.relname) AS head,
+       ts.spcname AS tablespace, obj_description(c.oid, 'pg_class') AS comment,
+       COALESCE((SELECT array_agg(ARRAY[a.attnum::int, a.attstattarget::int] ORDER BY a.attnum) FROM pg_attribute a
+                 WHERE a.attrelid = c.oid AND a.attstattarget >= 0), '{}') AS statistics,
+       con.conname AS constraint, i.indisclustered AS clustered, i.indisreplident AS replica_identity,
+       con.contype = 'x' AS exclusion
+FROM pg_index i
+JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_class tc ON tc.oid = i.indrelid JOIN pg_namespace tn ON tn.oid = tc.relnamespace
+LEFT JOIN pg_tablespace ts ON ts.oid = c.reltablespace
+LEFT JOIN pg_constraint con ON con.conindid = i.indexrelid AND con.conrelid = i.indrelid
+  AND con.contype IN ('p', 'u', 'x')
+WHERE i.indrelid = %(oid)s
+  AND (i.indkey::int2[] && %(numbers)s::int2[]
+       OR EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid
+                  AND d.refobjsubid = ANY (%(numbers)s::int[])))
+ORDER BY i.indisprimary DESC, i.indisunique DESC, c.relname
+"""
+
+CONSTRAINTS = """
+SELECT con.conname AS name, con.contype::text AS type, ic.relname AS index,
+       ARRAY(SELECT a.attname FROM unnest(con.conkey) WITH ORDINALITY k(n, o)
+             JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.n ORDER BY k.o)::text[] AS columns,
+       pg_get_constraintdef(con.oid) AS definition, con.convalidated AS validated,
+       COALESCE((to_jsonb(con) ->> 'conenforced')::bool, true) AS enforced,
+       con.condeferrable AS deferrable, con.condeferred AS deferred,
+       obj_description(con.oid, 'pg_constraint') AS comment
+FROM pg_constraint con LEFT JOIN pg_class ic ON ic.oid = con.conindid
+WHERE con.conrelid = %(oid)s AND con.contype IN ('c', 'n', 'p', 'u', 'x')
+  AND (con.conkey && %(numbers)s::int2[]
+       OR EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_constraint'::regclass AND d.objid = con.oid
+                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid = con.conrelid
+                  AND d.refobjsubid = ANY (%(numbers)s::int[])))
+ORDER BY con.contype = 'p' DESC, con.conname
+"""
+
+FOREIGN_KEYS = """
+SELECT con.conname AS name, n.nspname AS schema, c.relname AS relation,
+       fn.nspname AS f_schema, fc.relname AS f_relation,
+       ARRAY(SELECT a.attname FROM unnest(con.conkey) WITH ORDINALITY k(n, o)
+             JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.n ORDER BY k.o)::text[] AS columns,
+       ARRAY(SELECT a.attname FROM unnest(con.confkey) WITH ORDINALITY k(n, o)
+             JOIN pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = k.n ORDER BY k.o)::text[] AS f_columns,
+       ARRAY(SELECT a.attname FROM jsonb_array_elements_text(
+               COALESCE(NULLIF(to_jsonb(con) -> 'confdelsetcols', 'null'), '[]')) WITH ORDINALITY k(n, o)
+             JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.n::int
+             ORDER BY k.o)::text[] AS set_columns,
+       con.confmatchtype::text AS match, con.confupdtype::text AS on_update, con.confdeltype::text AS on_delete,
+       con.condeferrable AS deferrable, con.condeferred AS deferred, con.convalidated AS validated,
+       COALESCE((to_jsonb(con) ->> 'conenforced')::bool, true) AS enforced,
+       COALESCE((to_jsonb(con) ->> 'conperiod')::bool, false) AS temporal,
+       c.relkind = 'p' OR fc.relkind = 'p' OR c.relispartition OR fc.relispartition AS partitioned,
+       pg_has_role(c.relowner, 'USAGE') AND pg_has_role(fc.relowner, 'USAGE') AS owned,
+       obj_description(con.oid, 'pg_constraint') AS comment
+FROM pg_constraint con
+JOIN pg_class c ON c.oid = con.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_class fc ON fc.oid = con.confrelid JOIN pg_namespace fn ON fn.oid = fc.relnamespace
+WHERE con.contype = 'f' AND con.conparentid = 0
+  AND ((con.conrelid = %(oid)s AND con.conkey && %(numbers)s::int2[])
+       OR (con.confrelid = %(oid)s AND con.confkey && %(numbers)s::int2[]))
+ORDER BY con.conrelid <> %(oid)s, n.nspname, c.relname, con.conname
+"""
+
+PRIMARY_KEY = """
+SELECT a.attname FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY k(n, o)
+JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n
+WHERE i.indrelid = %(oid)s AND i.indisprimary AND k.o <= i.indnkeyatts ORDER BY k.o
+"""
+
+SEQUENCES = """
+SELECT n.nspname AS schema, c.relname AS name, a.attname AS column, d.deptype = 'i' AS identity,
+       format('AS %%s START WITH %%s INCREMENT BY %%s MINVALUE %%s MAXVALUE %%s CACHE %%s %%s',
+              format_type(s.seqtypid, NULL), s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache,
+              CASE WHEN s.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END) AS options,
+       c.oid::bigint AS oid
+FROM pg_depend d
+JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_sequence s ON s.seqrelid = c.oid
+JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s
+  AND d.refobjsubid = ANY (%(numbers)s::int[]) AND d.deptype IN ('a', 'i')
+ORDER BY a.attnum, c.relname
+"""
+
+SEQUENCE_GRANTS = """
+SELECT x.privilege_type, r.rolname, x.is_grantable
+FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) x LEFT JOIN pg_roles r ON r.oid = x.grantee
+WHERE c.oid = %(oid)s AND x.grantee <> c.relowner ORDER BY 2 NULLS FIRST, 1
+"""
+
+STATISTICS = """
+SELECT n.nspname AS schema, s.stxname AS name,
+       ARRAY(SELECT CASE k WHEN 'd' THEN 'ndistinct' WHEN 'f' THEN 'dependencies' WHEN 'm' THEN 'mcv' END
+             FROM unnest(s.stxkind) k WHERE k <> 'e')::text[] AS kinds,
+       pg_get_statisticsobjdef_columns(s.oid) AS columns,
+       CASE WHEN s.stxstattarget >= 0 THEN s.stxstattarget::int END AS target,
+       obj_description(s.oid, 'pg_statistic_ext') AS comment,
+       cardinality(s.stxkeys::int2[]) = 0 AND s.stxexprs IS NOT NULL AS one_expression
+FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
+WHERE s.stxrelid = %(oid)s
+  AND (s.stxkeys::int2[] && %(numbers)s::int2[]
+       OR EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_statistic_ext'::regclass AND d.objid = s.oid
+                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid = s.stxrelid
+                  AND d.refobjsubid = ANY (%(numbers)s::int[])))
+ORDER BY n.nspname, s.stxname
+"""
+
+# what names the column and is neither index, constraint, sequence, own default nor statistics
+DEPENDENTS = """
+SELECT DISTINCT a.attname AS column,
+       CASE WHEN d.classid = 'pg_rewrite'::regclass THEN
+              CASE v.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'rule' END
+            WHEN d.classid = 'pg_policy'::regclass THEN 'policy'
+            WHEN d.classid = 'pg_trigger'::regclass THEN 'trigger'
+            WHEN d.classid = 'pg_publication_rel'::regclass THEN 'publication'
+            WHEN d.classid = 'pg_proc'::regclass THEN 'function'
+            WHEN d.classid = 'pg_attrdef'::regclass THEN 'generated column'
+            ELSE 'object' END AS kind,
+       CASE WHEN v.relkind IN ('v', 'm') THEN v.oid::regclass::text
+            WHEN d.classid = 'pg_attrdef'::regclass THEN da.attname
+            ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END AS name
+FROM pg_depend d
+JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+LEFT JOIN pg_class v ON v.oid = r.ev_class
+LEFT JOIN pg_attrdef ad ON d.classid = 'pg_attrdef'::regclass AND ad.oid = d.objid
+LEFT JOIN pg_attribute da ON da.attrelid = ad.adrelid AND da.attnum = ad.adnum
+WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s AND d.refobjsubid = ANY (%(numbers)s::int[])
+  AND d.classid NOT IN ('pg_constraint'::regclass, 'pg_statistic_ext'::regclass)
+  AND NOT (d.classid = 'pg_class'::regclass AND d.objid <> d.refobjid
+           AND EXISTS (SELECT 1 FROM pg_class o WHERE o.oid = d.objid AND o.relkind IN ('i', 'I', 'S')))
+  AND NOT (ad.oid IS NOT NULL AND ad.adrelid = d.refobjid AND ad.adnum = d.refobjsubid AND da.attgenerated = '')
+  AND NOT (d.classid = 'pg_class'::regclass AND d.objid = d.refobjid AND da.attname IS NULL AND d.objsubid = 0)
+UNION
+-- the dependency of a column list is recorded on the publication's entry only from PostgreSQL 15 on
+SELECT a.attname, 'publication', 'column list of publication ' || quote_ident(p.pubname)
+FROM pg_publication_rel pr JOIN pg_publication p ON p.oid = pr.prpubid
+CROSS JOIN LATERAL jsonb_array_elements_text(
+    CASE WHEN jsonb_typeof(to_jsonb(pr) -> 'prattrs') = 'array' THEN to_jsonb(pr) -> 'prattrs'
+         WHEN to_jsonb(pr) ->> 'prattrs' IS NULL THEN '[]'
+         ELSE to_jsonb(string_to_array(to_jsonb(pr) ->> 'prattrs', ' ')) END) k(n)
+JOIN pg_attribute a ON a.attrelid = pr.prrelid AND a.attnum = k.n::int
+WHERE pr.prrelid = %(oid)s AND a.attnum = ANY (%(numbers)s::int[])
+ORDER BY 1, 2, 3
+"""
+
+# tgtype: 1 row, 2 before, 16 update (src/include/catalog/pg_trigger.h)
+TRIGGERS = """
+SELECT t.tgname AS name, (t.tgtype & 3) = 3 AS before_row, (t.tgtype & 16) <> 0 AS fires_on_update,
+       t.tgenabled::text AS enabled, t.tgfoid::regprocedure::text AS function, COALESCE(p.prosrc, '') AS body
+FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+WHERE t.tgrelid = %(oid)s AND NOT t.tgisinternal ORDER BY t.tgname
+"""
+
+PUBLICATIONS = """
+SELECT p.pubname FROM pg_publication_tables t JOIN pg_publication p USING (pubname)
+WHERE t.schemaname = %(schema)s AND t.tablename = %(table)s ORDER BY 1
+"""
+
+TAKEN_NAMES = """
+SELECT relname FROM pg_class WHERE relnamespace = %(schema)s::regnamespace
+UNION SELECT proname FROM pg_proc WHERE pronamespace = %(schema)s::regnamespace
+UNION SELECT conname FROM pg_constraint WHERE conrelid = %(oid)s
+UNION SELECT stxname FROM pg_statistic_ext WHERE stxnamespace = %(schema)s::regnamespace
+"""
+
+# the clone, a temporary table in a transaction that is rolled back: PostgreSQL itself renders each definition
+# under the new names; LIKE takes ACCESS SHARE on the table, for that transaction
+CLONE = "CREATE TEMPORARY TABLE {clone} (LIKE {table}) ON COMMIT DROP"
+CLONE_INDEX_TAIL = """
+SELECT pg_get_indexdef(i.indexrelid) AS definition,
+       format('CREATE %%sINDEX %%I ON pg_temp.%%I ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
+              c.relname, tc.relname) AS head
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class tc ON tc.oid = i.indrelid
+WHERE tc.relnamespace = pg_my_temp_schema() AND c.relname = %(name)s
+"""
+CLONE_CONSTRAINT = """
+SELECT pg_get_constraintdef(con.oid), pg_get_expr(con.conbin, con.conrelid)
+FROM pg_constraint con JOIN pg_class c ON c.oid = con.conrelid
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND con.conname = %(name)s
+"""
+CLONE_STATISTICS = """
+SELECT pg_get_statisticsobjdef_columns(s.oid)
+FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND s.stxname = %(name)s
+"""

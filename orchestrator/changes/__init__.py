@@ -1,0 +1,56 @@
+"""The kinds of change, one module each. A kind is found by being here: it holds no SQL, only what it asks."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from abc import abstractmethod
+from functools import cache
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator.catalog import Catalog
+from phases.delta import Delta
+
+
+class Change(BaseModel):
+    """One change of a plan."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, strict=True)
+    example: ClassVar[str]
+    """The `changes:` entry that `orchestrator new` writes, commented."""
+
+    kind: str
+    table: str = Field(
+        min_length=1, description="table or schema.table; looked up with the search_path when the run starts"
+    )
+
+    @property
+    @abstractmethod
+    def renames(self) -> dict[str, str]:
+        """Old column names and the names under which their indexes and constraints are to be rendered."""
+
+    @abstractmethod
+    def delta(self, catalog: Catalog, plan: str) -> Delta:
+        """What this change asks of the phases, on this database; `plan` names what is made for it."""
+
+    @abstractmethod
+    def refusals(self, catalog: Catalog, plan: str) -> list[tuple[str, str]]:
+        """Why it cannot be done safely here, each with what to do about it."""
+
+    @abstractmethod
+    def warnings(self, catalog: Catalog, plan: str) -> list[str]:
+        """What the operator should know before starting."""
+
+
+@cache
+def kinds() -> dict[str, type[Change]]:
+    """All kinds, by the word that a plan uses for them."""
+    found: dict[str, type[Change]] = {}
+    for module in pkgutil.iter_modules(__path__):
+        loaded = importlib.import_module(f"{__name__}.{module.name}")
+        for value in vars(loaded).values():
+            if isinstance(value, type) and issubclass(value, Change) and value.__module__ == loaded.__name__:
+                found[module.name] = value
+    return found

@@ -1,0 +1,477 @@
+"""The command line: a command parses, calls one function, prints. Results on stdout, messages on stderr."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator import __version__
+from orchestrator.errors import ExitCode, OrchestratorError, UsageError
+from phases.step import Phase
+
+if TYPE_CHECKING:
+    from orchestrator.context import Context
+    from orchestrator.view import View
+
+app = typer.Typer(
+    name="orchestrator",
+    help="Schema changes on a live PostgreSQL, one guarded phase at a time, while old and new code both run.",
+    epilog="Start with: orchestrator demo · then: orchestrator init, orchestrator new rename_column rename-email",
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RunName = Annotated[str, typer.Argument(metavar="NAME", help="name of the plan and its run")]
+JsonFlag = Annotated[bool, typer.Option("--json", envvar="ORCHESTRATOR_JSON", help="print JSON, for programs")]
+QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", envvar="ORCHESTRATOR_QUIET", help="no progress on stderr")]
+TakeOverFlag = Annotated[
+    bool,
+    typer.Option(
+        "--take-over",
+        envvar="ORCHESTRATOR_TAKE_OVER",
+        help="end the connection of a runner that gives no sign of life, and go on in its place",
+    ),
+]
+
+
+class CodeShape(StrEnum):
+    """Which shape a piece of code knows."""
+
+    OLD = "old"
+    NEW = "new"
+
+
+_flags: dict[str, Any] = {}
+
+
+@app.callback()
+def common(
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar=["ORCHESTRATOR_DATABASE_URL", "DATABASE_URL"],
+            help="PostgreSQL to work on; without it libpq's PG* variables",
+            show_envvar=True,
+        ),
+    ] = None,
+    direct_url: Annotated[
+        str | None,
+        typer.Option(envvar="ORCHESTRATOR_DIRECT_URL", help="the same without a connection pooler between"),
+    ] = None,
+    plans: Annotated[
+        Path | None, typer.Option(envvar="ORCHESTRATOR_PLANS", help="folder of plan files [plans]")
+    ] = None,
+    lock_timeout_ms: Annotated[
+        int | None,
+        typer.Option(envvar="ORCHESTRATOR_LOCK_TIMEOUT_MS", help="longest queue for a lock, a try [1000]"),
+    ] = None,
+    lock_hold_ms: Annotated[
+        int | None, typer.Option(envvar="ORCHESTRATOR_LOCK_HOLD_MS", help="longest hold of an exclusive lock [2000]")
+    ] = None,
+    lock_budget_s: Annotated[
+        float | None, typer.Option(envvar="ORCHESTRATOR_LOCK_BUDGET_S", help="how long to try for a lock [300]")
+    ] = None,
+    heartbeat_s: Annotated[
+        float | None, typer.Option(envvar="ORCHESTRATOR_HEARTBEAT_S", help="time between heartbeats [1]")
+    ] = None,
+    stale_after_s: Annotated[
+        float | None,
+        typer.Option(envvar="ORCHESTRATOR_STALE_AFTER_S", help="age at which a heartbeat counts as stale [15]"),
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", envvar="ORCHESTRATOR_VERBOSE", help="log to stderr")
+    ] = False,
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="print the version")] = False,
+) -> None:
+    """Options that every command takes; they stand before the command."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+    if verbose:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
+    _flags.update(
+        database_url=database_url,
+        direct_url=direct_url,
+        plans=plans,
+        lock_timeout_ms=lock_timeout_ms,
+        lock_hold_ms=lock_hold_ms,
+        lock_budget_s=lock_budget_s,
+        heartbeat_s=heartbeat_s,
+        stale_after_s=stale_after_s,
+    )
+
+
+@app.command()
+def demo(
+    rows: Annotated[
+        int, typer.Option(min=100, envvar="ORCHESTRATOR_DEMO_ROWS", help="rows of the demo's table")
+    ] = 200_000,
+    json: JsonFlag = False,
+) -> None:
+    """Rename a column under traffic of two application versions: the whole story on a PostgreSQL of its own.
+
+    Example: orchestrator demo --rows 50000
+    """
+    from orchestrator.demo import run_demo
+
+    database_url = _settings().database_url or None
+    typer.echo(run_demo(rows=rows, database_url=database_url, json=json))
+
+
+@app.command()
+def init(
+    sql: Annotated[bool, typer.Option("--sql", help="print the SQL and change nothing")] = False,
+) -> None:
+    """Create the state schema "orchestrator" in the database, or upgrade it.
+
+    Example: orchestrator --database-url postgresql://localhost/shop init
+    """
+    from orchestrator.journal import schema
+
+    if sql:
+        typer.echo(schema.script())
+        return
+    from orchestrator.context import connected
+
+    with connected(_context().engine(direct=True)) as connection:
+        before, after = schema.upgrade(connection)
+    typer.echo(f"state schema at revision {after}" + (", as before" if before == after else ""))
+
+
+@app.command()
+def new(
+    kind: Annotated[str, typer.Argument(help="kind of change, such as rename_column")],
+    name: Annotated[str, typer.Argument(help="name of the plan, such as rename-email")],
+) -> None:
+    """Write a commented plan file to start from.
+
+    Example: orchestrator new rename_column rename-email
+    """
+    from orchestrator.errors import PlanError
+    from orchestrator.plan import template
+
+    text = template(kind, name)
+    folder = _settings().plans
+    path = folder / f"{name}.yaml"
+    if path.exists():
+        raise PlanError(f"{path} exists already", "edit it, or choose another name")
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    typer.echo(path)
+    _say(f"edit it, then: orchestrator plan {name}")
+
+
+@app.command()
+def plan(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="name of the plan, or its file")] = "",
+    sql: Annotated[bool, typer.Option("--sql", help="print a script for psql")] = False,
+    json: JsonFlag = False,
+    json_schema: Annotated[bool, typer.Option("--json-schema", help="print the JSON Schema of plan files")] = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="compile the phases of a run that have not begun once more")
+    ] = False,
+) -> None:
+    """Show what a plan would do on this database: every step, its locks and their bounds. Changes nothing.
+
+    Example: orchestrator plan rename-email --sql
+    """
+    from orchestrator import render
+
+    if json_schema:
+        from orchestrator.plan import json_schema as schema_of_plans
+
+        typer.echo(render.as_json(schema_of_plans()))
+        return
+    if not name:
+        raise UsageError("which plan?", "orchestrator plan NAME")
+    from orchestrator import runner
+
+    context = _context()
+    if refresh:
+        run = runner.refresh(context, name)
+        typer.echo(f'the phases of run "{run.name}" that have not begun were compiled again')
+        return
+    wanted = runner.load_plan(context, name)
+    program, catalog = runner.make_program(context, wanted)
+    if json:
+        typer.echo(render.as_json(render.plan_json(program, catalog, context.settings)))
+    elif sql:
+        typer.echo(render.plan_sql(program, context.settings))
+    else:
+        typer.echo(render.plan_text(program, catalog, context.settings, wanted.backfill))
+
+
+@app.command()
+def advance(
+    name: RunName,
+    to: Annotated[Phase | None, typer.Option(help="go on up to this phase")] = None,
+    confirm_contract: Annotated[
+        bool, typer.Option("--confirm-contract", help="yes, drop the old shape: no older release is running")
+    ] = False,
+    take_over: TakeOverFlag = False,
+    json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Run the next phase, or go on with an interrupted one.
+
+    Example: orchestrator advance rename-email --to backfill
+    """
+    from orchestrator import render, runner
+
+    run = runner.advance(
+        _context(quiet=quiet or json), name, to=to, confirm_contract=confirm_contract, take_over=take_over
+    )
+    typer.echo(render.as_json(render.run_json(run)) if json else f"{run.name}: {run.phase} {run.status}")
+
+
+@app.command()
+def status(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="one run in full; without it all runs")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="again every second, until it ends or Ctrl-C")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Show where every run stands, what it waits for, and who is in its way.
+
+    Example: orchestrator status rename-email --watch
+    """
+    import time
+
+    while True:
+        views = _views(name)
+        _show(views, one=name is not None, json=json, clear=watch and sys.stdout.isatty())
+        if not watch or not any(view.run.live for view in views):
+            return
+        time.sleep(1)
+
+
+@app.command()
+def check(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="one run; without it all of them")] = None,
+    deploy: Annotated[
+        str | None, typer.Option(metavar="RELEASE", help="may this release go out, or come back?")
+    ] = None,
+    code: Annotated[
+        CodeShape | None, typer.Option(help="may code that knows only the old, or only the new shape, run?")
+    ] = None,
+    at_least: Annotated[Phase | None, typer.Option(metavar="PHASE", help="has the run finished this phase?")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """The deploy gate: exit code 0 for yes, 3 for no.
+
+    Example: orchestrator check --deploy 2.4
+    """
+    from dataclasses import asdict
+
+    from orchestrator import gate, render
+    from orchestrator.context import journal, require_run
+    from orchestrator.journal import store
+
+    if sum(option is not None for option in (deploy, code, at_least)) != 1:
+        raise UsageError("what is to be checked?", "give one of --deploy RELEASE, --code old|new, --at-least PHASE")
+    if name is None and deploy is None:
+        raise UsageError("which run?", "orchestrator check NAME --code new, or --deploy RELEASE for all runs")
+    context = _context()
+    with journal(context) as connection:
+        runs = [require_run(connection, name)] if name else store.latest_runs(connection)
+        known = set(store.names(connection))
+    if deploy is not None:
+        verdicts = gate.for_release(deploy, runs, _unstarted(context, known) if name is None else ())
+    elif code is not None:
+        verdicts = [gate.for_code(run, code.value) for run in runs]
+    else:
+        assert at_least is not None
+        verdicts = [gate.for_phase(run, at_least) for run in runs]
+    no = gate.refused(verdicts)
+    if json:
+        typer.echo(render.as_json({"allowed": not no, "runs": [asdict(verdict) for verdict in verdicts]}))
+    else:
+        typer.echo(render.verdicts(verdicts))
+    if no:
+        raise typer.Exit(ExitCode.GATE)
+
+
+@app.command()
+def pause(name: RunName) -> None:
+    """Stop a run after the batch under way; works from any machine.
+
+    Example: orchestrator pause rename-email
+    """
+    from orchestrator import runner
+
+    runner.set_pause(_context(), name, pause=True)
+    typer.echo(f"{name} stops after the batch under way; go on with: orchestrator resume {name}")
+
+
+@app.command()
+def resume(name: RunName) -> None:
+    """Lift a pause; `advance` then goes on where it stopped.
+
+    Example: orchestrator resume rename-email
+    """
+    from orchestrator import runner
+
+    run = runner.set_pause(_context(), name, pause=False)
+    typer.echo(f"{run.name} may go on: orchestrator advance {run.name}")
+
+
+@app.command(name="set")
+def set_(
+    name: RunName,
+    assignment: Annotated[str, typer.Argument(metavar="KEY=VALUE", help="such as target_batch_ms=100")],
+) -> None:
+    """Tune a knob of the backfill, also while it runs.
+
+    Example: orchestrator set rename-email target_batch_ms=100
+    """
+    from orchestrator import runner
+
+    key, separator, value = assignment.partition("=")
+    if not separator:
+        raise UsageError(f'"{assignment}" is not KEY=VALUE', "such as target_batch_ms=100")
+    typer.echo(f"{name}: {runner.set_knob(_context(), name, key.strip(), value.strip())}")
+
+
+@app.command()
+def verify(name: RunName, json: JsonFlag = False) -> None:
+    """Compare every row of the old and the new shape; print what differs. Exit code 1 if anything does.
+
+    Example: orchestrator verify rename-email
+    """
+    from dataclasses import asdict
+
+    from orchestrator import render, runner
+
+    found = runner.verify(_context(), name)
+    if json:
+        typer.echo(render.as_json([asdict(each) for each in found]))
+    else:
+        typer.echo("\n".join(map(render.comparison, found)))
+    if any(each.differences for each in found):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command()
+def abort(
+    name: RunName,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="of an aborted run: no release needs it any more, check may forget it")
+    ] = False,
+    take_over: TakeOverFlag = False,
+    json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Undo everything, until the schema is what it was; possible until contract.
+
+    Example: orchestrator abort rename-email
+    """
+    from orchestrator import render, runner
+
+    context = _context(quiet=quiet or json)
+    if withdraw:
+        runner.withdraw(context, name)
+        typer.echo(f"{name} is withdrawn: check no longer counts it")
+        return
+    run = runner.abort(context, name, take_over=take_over)
+    typer.echo(render.as_json(render.run_json(run)) if json else f"{run.name}: {run.status}")
+
+
+@app.command()
+def history(name: RunName, json: JsonFlag = False) -> None:
+    """Who did what, when, how long it took, and which locks it waited for.
+
+    Example: orchestrator history rename-email
+    """
+    from orchestrator import render
+    from orchestrator.context import journal, require_run
+    from orchestrator.journal import store
+
+    with journal(_context()) as connection:
+        run = require_run(connection, name)
+        events, steps = store.events(connection, run.id), store.steps(connection, run.id)
+    typer.echo(render.as_json(render.history_json(events, steps)) if json else render.history(events, steps))
+
+
+def main() -> None:
+    """Entry point: every error ends in a message, a hint and its exit code."""
+    _guarded(app)
+
+
+def _guarded(call: Callable[[], Any]) -> None:
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        call()
+    except OrchestratorError as error:
+        _say(f"error: {error.message}")
+        if error.hint:
+            _say("hint: " + error.hint.replace("\n", "\n      "))
+        sys.exit(error.exit_code)
+    except DBAPIError as error:
+        from orchestrator.database import unreachable
+
+        _say(f"error: {error.orig}" if not error.connection_invalidated else f"error: {unreachable(error).message}")
+        sys.exit(ExitCode.FAILED)
+    except KeyboardInterrupt:
+        _say("interrupted")
+        sys.exit(ExitCode.STOPPED)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _settings() -> Any:
+    from orchestrator import settings
+
+    return settings.load(_flags)
+
+
+def _context(*, quiet: bool = False) -> Context:
+    from orchestrator import render
+    from orchestrator.context import Context
+
+    return Context(_settings(), render.reporter(quiet=quiet))
+
+
+def _views(name: str | None) -> list[View]:
+    from orchestrator.context import journal, require_run
+    from orchestrator.journal import store
+    from orchestrator.view import look
+
+    context = _context(quiet=True)
+    with journal(context) as connection:
+        runs = [require_run(connection, name)] if name else store.latest_runs(connection)
+        return [look(connection, run, stale_after_s=context.settings.stale_after_s) for run in runs]
+
+
+def _show(views: list[View], *, one: bool, json: bool, clear: bool) -> None:
+    from orchestrator import render
+
+    if clear:
+        typer.echo("\x1b[2J\x1b[H", nl=False)
+    if json:
+        shown = [view.as_json() for view in views]
+        typer.echo(render.as_json(shown[0] if one else shown))
+    else:
+        typer.echo(render.status_one(views[0]) if one else render.status_list(views))
+
+
+def _unstarted(context: Context, known: set[str]) -> list[Any]:
+    """Plans beside us that nobody has started: what they add is not there, and a release may need it."""
+    if not context.settings.plans.is_dir():
+        return []
+    from orchestrator.gate import Unstarted
+    from orchestrator.plan import find, load, names_in
+
+    folder = context.settings.plans
+    loaded = [load(find(name, folder)) for name in names_in(folder) if name not in known]
+    return [Unstarted(plan.name, plan.release) for plan in loaded]

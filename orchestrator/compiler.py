@@ -1,0 +1,107 @@
+"""Plan + catalog → program. Pure: it neither connects nor looks at a clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
+
+from orchestrator.catalog import Catalog
+from orchestrator.changes import Change
+from orchestrator.errors import PlanRefused
+from orchestrator.plan import Plan
+from orchestrator.program import Placed, Program
+from phases import STEPS
+from phases.delta import Delta, Sync
+from phases.step import Phase
+
+Refusal = tuple[str, str]
+
+
+def compile_plan(plan: Plan, catalog: Catalog) -> Program:
+    """All steps of a plan on this database.
+
+    Raises:
+        TableNotFound, ColumnNotFound: the plan names what is not there.
+        PlanRefused: it cannot be done safely; every reason at once, each with what to do.
+    """
+    refusals = [*_conflicts(plan.changes, catalog), *_refusals(plan, catalog)]
+    if refusals:
+        raise PlanRefused(plan.name, list(dict.fromkeys(refusals)))
+    deltas = deltas_of(plan, catalog)
+    placed = [(phase, step) for phase in Phase for delta in deltas for step in STEPS[phase](delta)]
+    return Program(
+        plan=plan.name,
+        steps=tuple(
+            Placed(position=position, phase=phase, step=step) for position, (phase, step) in enumerate(placed, 1)
+        ),
+        deltas=deltas,
+        tables=tuple(sorted({table for delta in deltas for table in _tables(delta)})),
+        removes=tuple(f"{_display(delta)}.{column}" for delta in deltas for column in delta.drop),
+        adds=tuple(f"{_display(delta)}.{column.name}" for delta in deltas for column in delta.add),
+        warnings=tuple(
+            dict.fromkeys(warning for change in plan.changes for warning in change.warnings(catalog, plan.name))
+        ),
+    )
+
+
+def deltas_of(plan: Plan, catalog: Catalog) -> tuple[Delta, ...]:
+    """One delta a table: several changes of one table share a trigger and a backfill."""
+    by_table: dict[str, list[Delta]] = {}
+    for change in plan.changes:
+        delta = change.delta(catalog, plan.name)
+        by_table.setdefault(catalog.table(change.table).display, []).append(delta)
+    return tuple(map(_merged, by_table.values()))
+
+
+def _merged(deltas: Sequence[Delta]) -> Delta:
+    first = deltas[0]
+    merged = {
+        field.name: tuple(dict.fromkeys(value for delta in deltas for value in getattr(delta, field.name)))
+        for field in fields(Delta)
+        if field.name not in ("table", "sync", "key")
+    }
+    pairs = tuple(dict.fromkeys(pair for delta in deltas for pair in delta.sync.pairs))
+    sync: Sync = replace(first.sync, pairs=pairs)
+    return replace(first, sync=sync, **merged)  # type: ignore[arg-type]  # each value comes from the field it goes to
+
+
+def _tables(delta: Delta) -> set[str]:
+    ends = {end for key in delta.foreign_keys for end in (key.table, key.references)}
+    return {f"{table.schema}.{table.name}" for table in {delta.table, *ends}}
+
+
+def _display(delta: Delta) -> str:
+    return f"{delta.table.schema}.{delta.table.name}"
+
+
+def _refusals(plan: Plan, catalog: Catalog) -> Iterable[Refusal]:
+    for change in plan.changes:
+        yield from change.refusals(catalog, plan.name)
+
+
+def _conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]:
+    """Changes of one plan that stand in each other's way."""
+    sources = Counter((catalog.table(c.table).display, old) for c in changes for old in c.renames)
+    targets = Counter((catalog.table(c.table).display, new) for c in changes for new in c.renames.values())
+    for (table, column), count in sources.items():
+        if count > 1:
+            yield f'column "{column}" of "{table}" is changed {count} times', "keep one of these changes"
+    for (table, column), count in targets.items():
+        if count > 1:
+            yield f'{count} changes make a column "{column}" of "{table}"', "give each another name"
+        if (table, column) in sources:
+            yield (
+                f'column "{column}" of "{table}" is both an old and a new name in this plan',
+                "make two plans of it, one after the other",
+            )
+    changed = {catalog.table(change.table).table for change in changes}
+    for change in changes:
+        facts = catalog.table(change.table)
+        for key in facts.foreign_keys:
+            other = key.references if key.table == facts.table else key.table
+            if other != facts.table and other in changed:
+                yield (
+                    f'foreign key "{key.name}" ties two tables of this plan together',
+                    "make two plans of it, one after the other",
+                )

@@ -1,0 +1,183 @@
+"""What can go wrong, one class a situation that a caller may handle; each carries its hint and its exit code."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The public exit codes."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    GATE = 3
+    HELD = 4
+    LOCK = 5
+    STOPPED = 6
+
+
+class OrchestratorError(Exception):
+    """Base of all errors meant for the user: a message that names the object and a hint that names the next step."""
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(OrchestratorError):
+    """Wrong words on the command line or in a settings file."""
+
+    exit_code = ExitCode.USAGE
+
+
+class DatabaseUnreachable(OrchestratorError):
+    """No connection to the database could be made."""
+
+
+class DirectConnectionNeeded(OrchestratorError):
+    """A pooler stands between us and PostgreSQL, and session-level locks would not hold."""
+
+
+class StateSchemaMissing(OrchestratorError):
+    """The database has no state schema yet."""
+
+    def __init__(self) -> None:
+        super().__init__('the database has no schema "orchestrator" yet', "create it with: orchestrator init")
+
+
+class StateSchemaMismatch(OrchestratorError):
+    """The state schema is of another version than this program."""
+
+
+class PlanError(OrchestratorError):
+    """The plan file is not what it should be."""
+
+    exit_code = ExitCode.USAGE
+
+
+class PlanNotFound(PlanError):
+    """There is no such plan file."""
+
+
+class PlanRefused(PlanError):
+    """The plan is well-formed, but cannot be carried out safely on this database."""
+
+    def __init__(self, name: str, refusals: Sequence[tuple[str, str]]) -> None:
+        self.refusals = tuple(refusals)
+        lines = [f"{reason}\n    → {advice}" for reason, advice in self.refusals]
+        super().__init__(
+            f'plan "{name}" cannot be carried out:\n' + "\n".join(f"  {n}. {line}" for n, line in enumerate(lines, 1))
+        )
+
+
+class NotInDatabase(PlanError):
+    """A table or column that the plan names is not there."""
+
+
+class TableNotFound(NotInDatabase):
+    """The plan names a table that the database does not have."""
+
+    def __init__(self, table: str, known: Iterable[str]) -> None:
+        known = tuple(known)
+        super().__init__(f'there is no table "{table}"', _did_you_mean(table, known, "its tables are"))
+
+
+class ColumnNotFound(NotInDatabase):
+    """The plan names a column that the table does not have."""
+
+    def __init__(self, table: str, column: str, known: Iterable[str]) -> None:
+        known = tuple(known)
+        super().__init__(f'table "{table}" has no column "{column}"', _did_you_mean(column, known, "its columns are"))
+
+
+class PlanChanged(PlanError):
+    """The plan file is no longer what the run was started with."""
+
+
+class CatalogDrifted(OrchestratorError):
+    """The database has changed since the program was compiled."""
+
+    exit_code = ExitCode.GATE
+
+
+class RunNotFound(OrchestratorError):
+    """No run of that name."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        known = tuple(known)
+        hint = _did_you_mean(name, known, "the runs are") if known else "nothing has been started in this database"
+        super().__init__(f'there is no run "{name}"', hint)
+
+
+class TableTaken(OrchestratorError):
+    """Another run already works on one of the tables."""
+
+    exit_code = ExitCode.GATE
+
+
+class IllegalTransition(OrchestratorError):
+    """What was asked for cannot be done in the state the run is in."""
+
+    exit_code = ExitCode.GATE
+
+
+class GateClosed(OrchestratorError):
+    """A phase may not begin yet, or code may not go out."""
+
+    exit_code = ExitCode.GATE
+
+
+class RunHeld(OrchestratorError):
+    """Another runner holds the run."""
+
+    exit_code = ExitCode.HELD
+
+
+class ClaimLost(OrchestratorError):
+    """The claim is gone: another runner has taken over, or its connection died. Nothing was written since."""
+
+    exit_code = ExitCode.HELD
+
+    def __init__(self, message: str, hint: str | None = None, *, connection_died: bool = False) -> None:
+        super().__init__(message, hint)
+        self.connection_died = connection_died
+
+
+class LockNotObtained(OrchestratorError):
+    """The lock budget is spent; nothing was changed by the step that waited."""
+
+    exit_code = ExitCode.LOCK
+
+
+class StoppedOnRequest(OrchestratorError):
+    """Stopped by pause, SIGTERM or SIGINT; `advance` goes on."""
+
+    exit_code = ExitCode.STOPPED
+
+
+class StepFailed(OrchestratorError):
+    """A step failed in a way that trying again would not mend."""
+
+
+class NotVerified(StepFailed):
+    """Rows of the old and the new shape differ and could not be set right."""
+
+
+def suggestion(word: str, known: Iterable[str]) -> str | None:
+    """The known word that the writer most likely meant."""
+    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def _did_you_mean(word: str, known: Sequence[str], otherwise: str) -> str:
+    meant = suggestion(word, known)
+    listing = f"{otherwise}: {', '.join(known)}" if known else "it has none"
+    return f'did you mean "{meant}"? {listing}' if meant else listing

@@ -1,0 +1,382 @@
+"""Runs one step: its locks by class, its transaction with the journal row, retries, and the repair of indexes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import psycopg
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
+
+from orchestrator.backfill.loop import run_batches, run_verification
+from orchestrator.claim import TOO_LONG, Claim, Watched
+from orchestrator.database import fetch, run, set_local, sqlstate
+from orchestrator.errors import LockNotObtained, NotVerified, StepFailed, StoppedOnRequest
+from orchestrator.journal import store
+from orchestrator.journal.store import StepRow
+from orchestrator.program import load_step
+from orchestrator.report import Reporter
+from orchestrator.settings import Settings
+from phases.step import Batches, BuildIndex, DropIndex, LockClass, Statement, Step, Verify
+
+logger = logging.getLogger(__name__)
+
+LOCK_STATES = {"55P03", "40P01", "40001"}
+"""lock_not_available, deadlock_detected, serialization_failure: rolled back whole, worth another try."""
+CANCELLED = "57014"
+"""query_canceled: by statement_timeout, by our own cancel request, or by an operator's pg_cancel_backend."""
+
+INDEX_STATE = """
+SELECT i.indisvalid AS valid, c.oid::bigint AS oid,
+       EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index p WHERE p.index_relid = c.oid) AS being_built
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
+WHERE n.nspname = %(schema)s AND c.relname = %(name)s
+"""
+
+
+class Executor:
+    """Runs the steps of one claimed run."""
+
+    def __init__(self, engine: Engine, claim: Claim, settings: Settings, reporter: Reporter, name: str) -> None:
+        self.engine = engine
+        self.claim = claim
+        self.settings = settings
+        self.reporter = reporter
+        self.name = name
+
+    def execute(self, row: StepRow) -> None:
+        """Runs a step and notes it in the journal.
+
+        Raises:
+            LockNotObtained: the lock budget is spent; nothing was changed.
+            StepFailed: trying again would not mend it.
+            StoppedOnRequest, ClaimLost: see `Claim.check`.
+        """
+        self.claim.check()
+        step = load_step(row.payload)
+        self.reporter.step_started(step.title)
+        started = time.monotonic()
+        waited_ms = self._dispatch(row, step)
+        self.reporter.step_done(step.title, time.monotonic() - started, waited_ms)
+
+    def undo(self, row: StepRow) -> None:
+        """Runs what takes a step back, and notes it; a step without undo is only noted."""
+        step = load_step(row.payload)
+        for undo in step.undo:
+            self.reporter.step_started(undo.title)
+            started = time.monotonic()
+            match undo:
+                case Statement():
+                    # repeated if we die before the note below: every undo says IF EXISTS
+                    waited = self._statement(row.position, undo, lambda connection, _: self.claim.fence(connection))
+                case DropIndex():
+                    waited = self._drop_index(row.position, undo)
+            self.reporter.step_done(undo.title, time.monotonic() - started, waited)
+        with self.engine.begin() as connection:
+            self.claim.fence(connection)
+            store.step_undone(connection, self.claim.run.id, row.position)
+
+    def _dispatch(self, row: StepRow, step: Step) -> float:
+        """Runs a step of any form; returns the milliseconds for which it waited for locks."""
+
+        def done(connection: Connection, waited_ms: float) -> None:
+            self.claim.fence(connection)
+            store.step_done(connection, self.claim.run.id, row.position, lock_wait_ms=waited_ms)
+
+        match step:
+            case Statement():
+                return self._statement(row.position, step, done)
+            case BuildIndex():
+                return self._build_index(row, step, done)
+            case DropIndex():
+                self._begin(row)
+                waited = self._drop_index(row.position, step)
+                with self.engine.begin() as connection:
+                    done(connection, waited)
+                return waited
+            case Batches():
+                self._begin(row)
+                run_batches(self, row.position, step)
+            case Verify():
+                self._begin(row)
+                run_verification(self, row.position, step)
+        with self.engine.begin() as connection:
+            done(connection, 0)
+        return 0
+
+    def _begin(self, row: StepRow) -> None:
+        if row.status == "pending":
+            with self.engine.begin() as connection:
+                self.claim.fence(connection)
+                store.step_started(connection, self.claim.run.id, row.position)
+
+    def tagged(self, sql: str, position: int) -> str:
+        """SQL with a comment that tells whoever sees it in pg_stat_activity where it comes from."""
+        return f"/* orchestrator run={self.name} step={position} */ {sql}"
+
+    # statements
+
+    def _statement(self, position: int, step: Statement, note: Callable[[Connection, float], object]) -> float:
+        if step.lock_class is LockClass.LONG:
+            return self._long(position, step, note)
+        return self.guarded(
+            step.title, position, lambda waited_ms: self._short_attempt(position, step, note, waited_ms)
+        )
+
+    def _short_attempt(
+        self, position: int, step: Statement, note: Callable[[Connection, float], object], waited_ms: float
+    ) -> float:
+        """One try at a short exclusive step: journal first, so that the lock is held for the DDL and COMMIT alone."""
+        settings = self.settings
+        limit_ms = settings.lock_timeout_ms * max(1, len(step.locks)) + settings.lock_hold_ms
+        with self.engine.connect() as connection, connection.begin():
+            set_local(
+                connection,
+                # bounds the queue that forms behind us; each lock of the step may wait as long
+                lock_timeout=settings.lock_timeout_ms,
+                statement_timeout=settings.lock_timeout_ms + settings.lock_hold_ms,
+                # should this process be frozen between two statements, the server ends it and frees the lock
+                idle_in_transaction_session_timeout=settings.lock_hold_ms,
+            )
+            note(connection, waited_ms)
+            # it may be cancelled at any time: all of it is rolled back, and a resumed run does it again
+            with self._translated(step, connection, limit_s=limit_ms / 1000) as watched:
+                run(connection, self.tagged(";\n".join(step.sql), position))
+        return watched.waited_s * 1000
+
+    def _long(self, position: int, step: Statement, note: Callable[[Connection, float], object]) -> float:
+        """SHARE UPDATE EXCLUSIVE or less: nobody queues behind it, so nothing cuts it short; the note comes last."""
+        with self.engine.connect() as connection, connection.begin():
+            set_local(connection, lock_timeout=0, statement_timeout=0, idle_in_transaction_session_timeout=0)
+            with self._translated(step, connection) as watched:
+                run(connection, self.tagged(";\n".join(step.sql), position))
+            note(connection, watched.waited_s * 1000)
+        self._note_waits(watched)
+        return watched.waited_s * 1000
+
+    def guarded(self, title: str, position: int, attempt: Callable[[float], float]) -> float:
+        """Tries until the lock is had or the budget spent, with growing, jittered pauses in which others go first.
+
+        `attempt` takes and returns milliseconds waited.
+        """
+        waited_ms = 0.0
+
+        def remember(state: RetryCallState) -> None:
+            assert state.next_action is not None
+            nonlocal waited_ms
+            last = self.claim.last_watched
+            waited = last.waited_s * 1000 if last else 0.0
+            waited_ms += waited
+            self._note_waits(last)
+            with self.engine.begin() as connection:
+                self.claim.fence(connection)
+                store.step_attempt(connection, self.claim.run.id, position, lock_wait_ms=waited)
+            self.reporter.retrying(title, state.attempt_number, state.next_action.sleep)
+
+        retrying = Retrying(
+            stop=stop_after_delay(self.settings.lock_budget_s),
+            wait=wait_exponential_jitter(initial=0.2, max=30, jitter=0.5),
+            retry=retry_if_exception(lambda error: sqlstate(error) in LOCK_STATES),
+            before_sleep=remember,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            return waited_ms + retrying(attempt, 0.0)
+        except DBAPIError as error:
+            if sqlstate(error) not in LOCK_STATES:
+                raise
+            self._note_waits(self.claim.last_watched)
+            raise LockNotObtained(
+                f"{title}: no lock within {self.settings.lock_budget_s:g} s",
+                self._blocker_hint(self.claim.last_watched),
+            ) from error
+
+    def _sleep(self, seconds: float) -> None:
+        self.claim.stopping.wait(seconds)
+        self.claim.check()
+
+    def _blocker_hint(self, watched: Watched | None) -> str:
+        again = f"nothing was changed; try again with: orchestrator advance {self.name}"
+        if watched is None or not watched.seen:
+            return again
+        return "\n".join(("blocked by:", *(f"  {blocker}" for blocker in watched.seen.values()), again))
+
+    def _note_waits(self, watched: Watched | None) -> None:
+        """Who blocked us goes into the history."""
+        if watched is None or not watched.seen:
+            return
+        with self.engine.begin() as connection:
+            store.add_event(
+                connection,
+                self.claim.run.id,
+                "lock_wait",
+                f"{watched.title} waited {watched.waited_s * 1000:.0f} ms for a lock",
+                detail={"blockers": [blocker.as_json() for blocker in watched.seen.values()]},
+            )
+
+    @contextmanager
+    def _translated(self, step: Step, connection: Connection, *, limit_s: float | None = None) -> Iterator[Watched]:
+        """Watches a statement, and gives its errors the meaning they have for the user."""
+        with self.claim.watching(connection, step.title, stoppable=True, limit_s=limit_s) as watched:
+            try:
+                yield watched
+            except DBAPIError as error:
+                self._explain(step, error, watched)
+
+    def _explain(self, step: Step, error: DBAPIError, watched: Watched) -> NoReturn:
+        """Raises what a server error means; errors that others handle pass unchanged."""
+        state = sqlstate(error)
+        if state == CANCELLED:
+            self.claim.check()
+            if watched.cancelled_for == TOO_LONG or "statement timeout" in str(error.orig):
+                raise StepFailed(
+                    f"{step.title}: cancelled after {self.settings.lock_hold_ms} ms, so that nobody waits longer",
+                    "nothing was changed; look at what slows it down, or allow more with --lock-hold-ms",
+                ) from error
+            raise StoppedOnRequest(
+                f"{step.title}: cancelled by somebody with pg_cancel_backend",
+                f"go on with: orchestrator advance {self.name}",
+            ) from error
+        if state is not None and state[:2] in {"22", "23"}:
+            raise self._violated(step, error) from error
+        if state is not None and state not in LOCK_STATES and state[:2] not in {"08", "57", "25"}:
+            raise failed(step.title, error, self.name) from error
+        raise error
+
+    def _violated(self, step: Step, error: DBAPIError) -> StepFailed:
+        """Data stands against a constraint: says which rows."""
+        lines = [f"{step.title}: {primary_message(error)}"]
+        detail = error.orig.diag.message_detail if isinstance(error.orig, psycopg.Error) else None
+        if detail:
+            lines.append(f"  {detail}")
+        query = step.violations if isinstance(step, Statement) else None
+        if query is not None:
+            with self.engine.connect() as connection:
+                rows = fetch(connection, query)
+            lines += [f"  row {', '.join(f'{key}={value!r}' for key, value in row.items())}" for row in rows]
+        return StepFailed("\n".join(lines), f"put these rows right, then: orchestrator advance {self.name}")
+
+    # indexes
+
+    def _build_index(self, row: StepRow, step: BuildIndex, done: Callable[[Connection, float], None]) -> float:
+        """The catalog, not our memory, says whether the index is there: a killed build leaves an invalid one."""
+        if row.status == "pending":
+            self._claim_name(row, step)
+        waited_ms = 0.0
+        while True:
+            state = self._index_state(step)
+            if state is None:
+                waited_ms += self._create_index(row, step)
+            elif state["valid"]:
+                break
+            elif state["being_built"]:
+                # by the server process of a runner that was killed: it knows nothing of that and works on
+                self.reporter.note(f"waiting for a build of {step.name} that is still under way")
+                self._sleep(1)
+            else:
+                # ours, by the journal: interrupted or failed; it takes every write and serves no query
+                self.reporter.note(f"removing what is left of an interrupted build of {step.name}")
+                self._autocommit(row.position, step, step.drop_sql)
+        with self.engine.begin() as connection:
+            set_local(connection, lock_timeout=0, statement_timeout=0)
+            for statement in step.after:
+                run(connection, self.tagged(statement, row.position))
+            done(connection, waited_ms)
+        return waited_ms
+
+    def _claim_name(self, row: StepRow, step: BuildIndex) -> None:
+        with self.engine.begin() as connection:
+            if fetch(connection, INDEX_STATE, {"schema": step.schema, "name": step.name}):
+                raise StepFailed(
+                    f'there is already a relation "{step.schema}.{step.name}", and it is not ours',
+                    f"rename or drop it, then: orchestrator advance {self.name}",
+                )
+            self.claim.fence(connection)
+            store.step_started(connection, self.claim.run.id, row.position)
+
+    def _index_state(self, step: BuildIndex) -> Any:
+        with self.engine.connect() as connection:
+            rows = fetch(connection, INDEX_STATE, {"schema": step.schema, "name": step.name})
+        return rows[0] if rows else None
+
+    def _create_index(self, row: StepRow, step: BuildIndex) -> float:
+        try:
+            return self._autocommit(row.position, step, step.sql, tablespace=step.tablespace)
+        except StepFailed:
+            # an invalid unique index still refuses duplicates: it must not stay and fail the application's writes
+            self._autocommit(row.position, step, step.drop_sql)
+            raise
+
+    def _drop_index(self, position: int, step: DropIndex) -> float:
+        return self._autocommit(position, step, step.sql)
+
+    def _autocommit(self, position: int, step: Step, sql: str, *, tablespace: str | None = None) -> float:
+        """CONCURRENTLY: outside a transaction, without timeouts (lock_timeout would leave an invalid index behind).
+
+        Session settings are safe here: the connection is direct, ours, and closed afterwards.
+        """
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            run(connection, "SET lock_timeout = 0")
+            run(connection, "SET statement_timeout = 0")
+            if tablespace is not None:
+                fetch(
+                    connection,
+                    "SELECT pg_catalog.set_config('default_tablespace', %(name)s, false)",
+                    {"name": tablespace},
+                )
+
+            def attempt(_: float) -> float:
+                with self._translated(step, connection) as watched:
+                    run(connection, self.tagged(sql, position))
+                self._note_waits(watched)
+                return watched.waited_s * 1000
+
+            if isinstance(step, BuildIndex):
+                # a build that lost a deadlock is removed and begun again by our caller, through the catalog
+                try:
+                    return attempt(0)
+                except DBAPIError as error:
+                    if sqlstate(error) in LOCK_STATES:
+                        logger.info("lost a deadlock: %s", step.title, extra={"run": self.name})
+                        return 0
+                    raise
+            return self.guarded(step.title, position, attempt)
+
+    def not_verified(self, step: Verify, rows: int, keys: list[str]) -> NotVerified:
+        """The error of a comparison that failed."""
+        listing = "".join(f"\n  {key}" for key in keys)
+        return NotVerified(
+            f"{step.title}: {rows} rows differ{listing}",
+            f'is trigger "{step.guard}" enabled, and does nobody write with session_replication_role = replica? '
+            f"set these rows right, then: orchestrator advance {self.name}",
+        )
+
+
+def failed(title: str, error: DBAPIError, name: str) -> StepFailed:
+    """A server error that trying again would not mend, in the user's terms."""
+    return StepFailed(f"{title}: {primary_message(error)}", _next_step(error, name))
+
+
+def primary_message(error: DBAPIError) -> str:
+    """What the server said, without the statement."""
+    if isinstance(error.orig, psycopg.Error) and error.orig.diag.message_primary:
+        return error.orig.diag.message_primary
+    return str(error.orig).strip()
+
+
+def _next_step(error: DBAPIError, name: str) -> str:
+    state = sqlstate(error)
+    given = error.orig.diag.message_hint if isinstance(error.orig, psycopg.Error) else None
+    if state == "53100":
+        return f"the disk is full: free space on the server first, then: orchestrator advance {name}"
+    if state == "42501":
+        return f"docs/permissions.md lists what the role needs; then: orchestrator advance {name}"
+    return f"{given + '; ' if given else ''}nothing of this step was kept; then: orchestrator advance {name}"

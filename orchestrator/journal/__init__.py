@@ -1,0 +1,1 @@
+"""The journal: where every run stands, kept in the database that is being changed."""

@@ -1,0 +1,569 @@
+"""Reads and writes of the journal. A runner's write names its epoch: one that was overtaken writes nothing."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Row, func, insert, literal, select, update
+from sqlalchemy.exc import IntegrityError
+
+import orchestrator
+from orchestrator.errors import ClaimLost, IllegalTransition, TableTaken
+from orchestrator.journal import tables
+from orchestrator.journal.states import FINAL, TRANSITIONS, State, Status
+from orchestrator.knobs import Knobs
+from phases.step import Phase
+
+if TYPE_CHECKING:
+    from orchestrator.plan import Plan
+    from orchestrator.program import Placed, Program
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run as the journal has it."""
+
+    id: int
+    name: str
+    phase: Phase
+    status: Status
+    epoch: int
+    plan: Mapping[str, Any]
+    release: str | None
+    deltas: Any
+    removes: Sequence[str]
+    adds: Sequence[str]
+    warnings: Sequence[str]
+    withdrawn: bool
+    error: str | None
+    hint: str | None
+    tool_version: str
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def state(self) -> State:
+        """Phase and status."""
+        return self.phase, self.status
+
+    @property
+    def live(self) -> bool:
+        """Neither complete nor aborted."""
+        return self.status not in FINAL
+
+    def has_finished(self, phase: Phase) -> bool:
+        """Whether a phase was done, and not undone since."""
+        if self.status in (Status.ABORTED, Status.ABORTING):
+            return False
+        return phase.begins_before(self.phase) or (
+            phase == self.phase and self.status in (Status.WAITING, Status.COMPLETE)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRow:
+    """A step and how far it got."""
+
+    position: int
+    phase: Phase
+    op: str
+    title: str
+    payload: Any
+    status: str
+    started_at: datetime | None
+    finished_at: datetime | None
+    attempts: int
+    lock_wait_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far batches or a verification got. `pass_` counts from 1; blocks are of the table's main fork."""
+
+    position: int
+    filenode: int
+    pass_: int
+    next_block: int
+    total_blocks: int
+    estimated_rows: int
+    rows: int
+    pass_differences: int
+    differences: int
+    skipped: int
+    batches: int
+    batch_blocks: int
+    busy_ms: float
+    rows_per_s: float | None
+    started_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def fraction(self) -> float:
+        """The share that is done, from 0 to 1, by blocks."""
+        return min(1.0, self.next_block / self.total_blocks) if self.total_blocks else 1.0
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds to go at the rate so far; None before there is something to go by."""
+        elapsed = (self.updated_at - self.started_at).total_seconds()
+        if self.finished_at is not None or self.fraction < 0.01 or elapsed < 1:
+            return None
+        return elapsed / self.fraction * (1 - self.fraction)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Control:
+    """What the operator wants."""
+
+    pause: bool
+    knobs: Knobs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heartbeat:
+    """The sign of life of a runner; `age_s` in seconds, by the database's clock."""
+
+    epoch: int
+    actor: str
+    host: str
+    process: int
+    backend_pid: int
+    claimed_at: datetime
+    beat_at: datetime
+    released_at: datetime | None
+    activity: Any
+    age_s: float
+
+
+def actor() -> str:
+    """Who acts: ORCHESTRATOR_ACTOR, else the user of the operating system."""
+    given = os.environ.get("ORCHESTRATOR_ACTOR")
+    if given:
+        return given
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number without a name
+        return str(os.getuid())
+
+
+def host() -> str:
+    """This machine's name."""
+    return socket.gethostname()
+
+
+# reading
+
+
+def find(connection: Connection, name: str) -> Run | None:
+    """The latest run of that name."""
+    run = tables.run
+    row = connection.execute(select(run).where(run.c.name == name).order_by(run.c.id.desc()).limit(1)).one_or_none()
+    return _run(row) if row else None
+
+
+def names(connection: Connection) -> list[str]:
+    """The names of all runs."""
+    return list(connection.scalars(select(tables.run.c.name).distinct().order_by(tables.run.c.name)))
+
+
+def latest_runs(connection: Connection) -> list[Run]:
+    """The latest run of each name, oldest first."""
+    run = tables.run
+    latest = select(func.max(run.c.id)).group_by(run.c.name)
+    return [_run(row) for row in connection.execute(select(run).where(run.c.id.in_(latest)).order_by(run.c.id))]
+
+
+def steps(connection: Connection, run_id: int) -> list[StepRow]:
+    """All steps of a run, in order."""
+    step = tables.step
+    query = select(step).where(step.c.run_id == run_id).order_by(step.c.position)
+    return [_step(row) for row in connection.execute(query)]
+
+
+def progresses(connection: Connection, run_id: int) -> list[Progress]:
+    """The progress of all batched steps of a run."""
+    query = select(tables.progress).where(tables.progress.c.run_id == run_id).order_by(tables.progress.c.position)
+    return [_progress(row) for row in connection.execute(query)]
+
+
+def progress(connection: Connection, run_id: int, position: int) -> Progress | None:
+    """The progress of one batched step, or None before its first batch."""
+    return next((each for each in progresses(connection, run_id) if each.position == position), None)
+
+
+def control(connection: Connection, run_id: int) -> Control:
+    """The operator's intent."""
+    row = connection.execute(select(tables.control).where(tables.control.c.run_id == run_id)).one()
+    return Control(pause=row.pause, knobs=Knobs.model_validate(row.knobs))
+
+
+def heartbeat(connection: Connection, run_id: int) -> Heartbeat | None:
+    """The last sign of life of the run's runner."""
+    beat = tables.heartbeat
+    age = func.extract("epoch", func.clock_timestamp() - beat.c.beat_at).label("age_s")
+    row = connection.execute(select(beat, age).where(beat.c.run_id == run_id)).mappings().one_or_none()
+    if row is None:
+        return None
+    values = {key: value for key, value in row.items() if key != "run_id"}
+    return Heartbeat(**{**values, "age_s": float(values["age_s"])})
+
+
+def finished_at(connection: Connection, run_id: int, phase: Phase) -> datetime | None:
+    """When a phase was done."""
+    table = tables.phase
+    query = select(table.c.finished_at).where(table.c.run_id == run_id, table.c.phase == phase)
+    found: datetime | None = connection.scalars(query).one_or_none()
+    return found
+
+
+def seconds_since(connection: Connection, moment: datetime) -> float:
+    """Age of a moment, by the database's clock."""
+    return float(connection.execute(select(func.extract("epoch", func.now() - literal(moment)))).scalar_one())
+
+
+def events(connection: Connection, run_id: int) -> list[Row[Any]]:
+    """The history of a run, oldest first."""
+    return list(
+        connection.execute(select(tables.event).where(tables.event.c.run_id == run_id).order_by(tables.event.c.id))
+    )
+
+
+# writing
+
+
+def create(connection: Connection, plan: Plan, program: Program) -> Run:
+    """A new run, with every step's SQL: what was reviewed is what will run.
+
+    Raises:
+        TableTaken: another run works on one of the tables.
+    """
+    from orchestrator.program import dump_deltas
+
+    run = tables.run
+    run_id = connection.execute(
+        insert(run)
+        .values(
+            name=plan.name,
+            phase=Phase.EXPAND,
+            status=Status.PLANNED,
+            plan=plan.canonical(),
+            release=plan.release,
+            deltas=dump_deltas(program.deltas),
+            removes=list(program.removes),
+            adds=list(program.adds),
+            warnings=list(program.warnings),
+            tool_version=orchestrator.__version__,
+        )
+        .returning(run.c.id)
+    ).scalar_one()
+    _take_tables(connection, run_id, program.tables)
+    insert_steps(connection, run_id, program.steps)
+    connection.execute(
+        insert(tables.control).values(run_id=run_id, knobs=plan.backfill.model_dump(mode="json"), actor=actor())
+    )
+    add_event(
+        connection, run_id, "created", f"compiled {len(program.steps)} steps", to_state=(Phase.EXPAND, Status.PLANNED)
+    )
+    found = find(connection, plan.name)
+    assert found is not None
+    return found
+
+
+def insert_steps(connection: Connection, run_id: int, steps: Sequence[Placed]) -> None:
+    """Stores steps that have not begun."""
+    from orchestrator.program import dump_step
+
+    connection.execute(
+        insert(tables.step),
+        [
+            {
+                "run_id": run_id,
+                "position": placed.position,
+                "phase": placed.phase,
+                "op": placed.step.op,
+                "title": placed.step.title,
+                "payload": dump_step(placed.step),
+            }
+            for placed in steps
+        ],
+    )
+
+
+def replace_steps(connection: Connection, run_id: int, program: Program, phases: Sequence[Phase]) -> None:
+    """Puts newly compiled steps in the place of those of phases that have not begun."""
+    from orchestrator.program import dump_deltas
+
+    step = tables.step
+    connection.execute(step.delete().where(step.c.run_id == run_id, step.c.phase.in_(phases)))
+    insert_steps(connection, run_id, [placed for placed in program.steps if placed.phase in phases])
+    connection.execute(
+        update(tables.run)
+        .where(tables.run.c.id == run_id)
+        .values(
+            deltas=dump_deltas(program.deltas),
+            warnings=list(program.warnings),
+            tool_version=orchestrator.__version__,
+        )
+    )
+
+
+def claim(connection: Connection, run_id: int, backend_pid: int) -> int:
+    """Raises the epoch, so that whoever held the run before can write no more. Returns the new epoch."""
+    run, beat = tables.run, tables.heartbeat
+    epoch: int = connection.execute(
+        update(run).where(run.c.id == run_id).values(epoch=run.c.epoch + 1).returning(run.c.epoch)
+    ).scalar_one()
+    connection.execute(beat.delete().where(beat.c.run_id == run_id))
+    connection.execute(
+        insert(beat).values(
+            run_id=run_id, epoch=epoch, actor=actor(), host=host(), process=os.getpid(), backend_pid=backend_pid
+        )
+    )
+    return epoch
+
+
+def fence(connection: Connection, run_id: int, epoch: int) -> Control:
+    """Holds the run's row until commit, so that nobody can take over in between, and returns what the operator wants.
+
+    Raises:
+        ClaimLost: somebody has taken over already.
+    """
+    run, wish = tables.run, tables.control
+    row = connection.execute(
+        select(run.c.epoch, wish.c.pause, wish.c.knobs)
+        .join(wish, wish.c.run_id == run.c.id)
+        .where(run.c.id == run_id)
+        .with_for_update(read=True, of=run)
+    ).one()
+    if row.epoch != epoch:
+        raise ClaimLost(
+            "another runner has taken over this run; nothing was written since",
+            "see who with: orchestrator status",
+        )
+    return Control(pause=row.pause, knobs=Knobs.model_validate(row.knobs))
+
+
+def transition(
+    connection: Connection,
+    run: Run,
+    to: State,
+    message: str,
+    *,
+    error: str | None = None,
+    hint: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Moves a run to another state, if it is still where the caller believes it to be.
+
+    Raises:
+        IllegalTransition: there is no such way.
+        ClaimLost: somebody else has moved it.
+    """
+    if (run.state, to) not in TRANSITIONS:
+        raise IllegalTransition(
+            f'run "{run.name}" is in {_state(run.state)} and cannot go to {_state(to)}',
+            f"see what it waits for with: orchestrator status {run.name}",
+        )
+    table = tables.run
+    phase, status = to
+    moved = connection.execute(
+        update(table)
+        .where(table.c.id == run.id, table.c.epoch == run.epoch)
+        .where(table.c.phase == run.phase, table.c.status == run.status)
+        .values(phase=phase, status=status, error=error, hint=hint, updated_at=func.clock_timestamp())
+    ).rowcount
+    if moved != 1:
+        raise ClaimLost(
+            f'run "{run.name}" was moved by somebody else in the meantime', f"see: orchestrator status {run.name}"
+        )
+    _stamp_phase(connection, run, to)
+    if status in FINAL:
+        connection.execute(update(tables.run_table).where(tables.run_table.c.run_id == run.id).values(active=False))
+    add_event(connection, run.id, "state", message, from_state=run.state, to_state=to, detail=detail)
+
+
+def step_started(connection: Connection, run_id: int, position: int) -> None:
+    """Notes that a step is about to run."""
+    _update_step(connection, run_id, position, status="started", started_at=func.clock_timestamp())
+
+
+def step_attempt(connection: Connection, run_id: int, position: int, *, lock_wait_ms: float) -> None:
+    """Counts an attempt, and how long it waited for its lock."""
+    step = tables.step
+    _update_step(
+        connection,
+        run_id,
+        position,
+        attempts=step.c.attempts + 1,
+        lock_wait_ms=step.c.lock_wait_ms + lock_wait_ms,
+    )
+
+
+def step_done(connection: Connection, run_id: int, position: int, *, lock_wait_ms: float = 0) -> None:
+    """Notes that a step is done; in the step's own transaction wherever it has one."""
+    step = tables.step
+    _update_step(
+        connection,
+        run_id,
+        position,
+        status="done",
+        attempts=step.c.attempts + 1,
+        lock_wait_ms=step.c.lock_wait_ms + lock_wait_ms,
+        started_at=func.coalesce(step.c.started_at, func.now()),
+        finished_at=func.clock_timestamp(),
+    )
+
+
+def step_undone(connection: Connection, run_id: int, position: int) -> None:
+    """Notes that a step's undo is done."""
+    _update_step(connection, run_id, position, status="undone", finished_at=func.clock_timestamp())
+
+
+def start_progress(
+    connection: Connection, run_id: int, position: int, *, filenode: int, total_blocks: int, estimated_rows: int
+) -> None:
+    """The first mark of a batched step."""
+    connection.execute(
+        insert(tables.progress).values(
+            run_id=run_id,
+            position=position,
+            filenode=filenode,
+            total_blocks=total_blocks,
+            estimated_rows=estimated_rows,
+        )
+    )
+
+
+def update_progress(connection: Connection, run_id: int, position: int, **values: Any) -> None:
+    """Moves the marks of a batched step; in the batch's own transaction."""
+    table = tables.progress
+    connection.execute(
+        update(table)
+        .where(table.c.run_id == run_id, table.c.position == position)
+        .values(**{"updated_at": func.clock_timestamp(), **values})
+    )
+
+
+def set_control(connection: Connection, run_id: int, *, pause: bool | None = None, knobs: Knobs | None = None) -> None:
+    """Writes the operator's intent: a row of its own, so that a batch under way does not delay it."""
+    values: dict[str, Any] = {"actor": actor(), "updated_at": func.clock_timestamp()}
+    if pause is not None:
+        values["pause"] = pause
+    if knobs is not None:
+        values["knobs"] = knobs.model_dump(mode="json")
+    connection.execute(update(tables.control).where(tables.control.c.run_id == run_id).values(values))
+
+
+def withdraw(connection: Connection, run: Run) -> None:
+    """An aborted run stops standing in the way of releases."""
+    connection.execute(update(tables.run).where(tables.run.c.id == run.id).values(withdrawn=True))
+    add_event(connection, run.id, "withdrawn", "no release needs it any more")
+
+
+def beat(connection: Connection, run_id: int, epoch: int, activity: Any) -> Control | None:
+    """A sign of life. Returns the operator's intent, or None where the run has been taken over."""
+    table = tables.heartbeat
+    alive = connection.execute(
+        update(table)
+        .where(table.c.run_id == run_id, table.c.epoch == epoch)
+        .values(beat_at=func.clock_timestamp(), activity=activity)
+    ).rowcount
+    return control(connection, run_id) if alive else None
+
+
+def release(connection: Connection, run_id: int, epoch: int) -> None:
+    """The runner goes, of its own will."""
+    table = tables.heartbeat
+    connection.execute(
+        update(table)
+        .where(table.c.run_id == run_id, table.c.epoch == epoch)
+        .values(released_at=func.clock_timestamp(), activity=None)
+    )
+
+
+def add_event(
+    connection: Connection,
+    run_id: int,
+    kind: str,
+    message: str,
+    *,
+    from_state: State | None = None,
+    to_state: State | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """One line of history."""
+    connection.execute(
+        insert(tables.event).values(
+            run_id=run_id,
+            actor=actor(),
+            host=host(),
+            kind=kind,
+            from_state=_state(from_state) if from_state else None,
+            to_state=_state(to_state) if to_state else None,
+            message=message,
+            detail=dict(detail) if detail else None,
+        )
+    )
+
+
+def _take_tables(connection: Connection, run_id: int, table_names: Sequence[str]) -> None:
+    taken, run = tables.run_table, tables.run
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(taken), [{"run_id": run_id, "table_name": name} for name in table_names])
+    except IntegrityError as error:
+        holder = connection.execute(
+            select(run.c.name, taken.c.table_name)
+            .join(taken, taken.c.run_id == run.c.id)
+            .where(taken.c.active, taken.c.table_name.in_(table_names), run.c.id != run_id)
+        ).first()
+        name, table = (holder.name, holder.table_name) if holder else ("another", ", ".join(table_names))
+        raise TableTaken(
+            f'run "{name}" already works on table "{table}"',
+            f"finish it (orchestrator advance {name}) or undo it (orchestrator abort {name}) first",
+        ) from error
+
+
+def _stamp_phase(connection: Connection, run: Run, to: State) -> None:
+    phase, status = to
+    table = tables.phase
+    if status == Status.RUNNING and run.status in (Status.PLANNED, Status.WAITING):
+        connection.execute(insert(table).values(run_id=run.id, phase=phase))
+    elif status in (Status.WAITING, Status.COMPLETE):
+        connection.execute(
+            update(table)
+            .where(table.c.run_id == run.id, table.c.phase == phase)
+            .values(finished_at=func.clock_timestamp())
+        )
+
+
+def _update_step(connection: Connection, run_id: int, position: int, **values: Any) -> None:
+    step = tables.step
+    connection.execute(update(step).where(step.c.run_id == run_id, step.c.position == position).values(**values))
+
+
+def _state(state: State) -> str:
+    return f"{state[0]}/{state[1]}"
+
+
+def _run(row: Row[Any]) -> Run:
+    values = dict(row._mapping)
+    return Run(**{**values, "phase": Phase(values["phase"]), "status": Status(values["status"])})
+
+
+def _step(row: Row[Any]) -> StepRow:
+    values = {key: value for key, value in row._mapping.items() if key != "run_id"}
+    return StepRow(**{**values, "phase": Phase(values["phase"])})
+
+
+def _progress(row: Row[Any]) -> Progress:
+    values = {key: value for key, value in row._mapping.items() if key != "run_id"}
+    values["pass_"] = values.pop("pass")
+    return Progress(**values)

@@ -1,0 +1,415 @@
+"""What people and programs see: text for a terminal of any width, JSON for programs. Heavy parts load when used."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.journal.store import Progress, Run, StepRow
+from orchestrator.report import Blocker, Reporter
+from phases.step import Batches, BuildIndex, DropIndex, Phase, Statement, Step
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+    from sqlalchemy import Row
+
+    from orchestrator.catalog import Catalog
+    from orchestrator.gate import Verdict
+    from orchestrator.knobs import Knobs
+    from orchestrator.program import Program
+    from orchestrator.runner import Comparison
+    from orchestrator.settings import Settings
+    from orchestrator.view import View
+
+
+def as_json(value: Any) -> str:
+    """JSON, for programs; stable in its keys."""
+    return json.dumps(value, indent=2, default=str)
+
+
+# status
+
+
+def status_list(views: Sequence[View]) -> str:
+    """One line a run."""
+    if not views:
+        return "no runs yet: orchestrator plan NAME shows what a plan would do, orchestrator advance NAME starts it"
+    width = max(len(view.run.name) for view in views)
+    lines = []
+    for view in views:
+        state = f"{view.run.phase} {view.run.status}"
+        mark = _mark(view)
+        lines.append(f"{view.run.name:<{width}}  {state:<22} {mark:<12} {_share(view)}".rstrip())
+        lines.append(f"{'':<{width}}  waits for {view.waits_for}")
+    return "\n".join(lines)
+
+
+def status_one(view: View) -> str:
+    """Everything worth knowing about one run."""
+    run = view.run
+    done = sum(run.has_finished(phase) for phase in Phase)
+    lines = [f"{run.name}: {run.phase} {run.status}, {done} of {len(Phase)} phases done {_mark(view)}".rstrip()]
+    if run.release:
+        lines.append(f"  release    {run.release} is the first that uses the new shape")
+    lines.append(f"  replaces   {', '.join(run.removes)} by {', '.join(run.adds)}")
+    if view.step:
+        lines.append(f"  step       {view.steps_done + 1} of {view.steps_total}: {view.step}")
+    if view.progress:
+        lines.append(f"  progress   {progress_line(view.progress)}")
+    if view.heartbeat and view.runner != "none":
+        beat = view.heartbeat
+        lines.append(
+            f"  runner     {beat.actor} on {beat.host}, process {beat.process}, heartbeat {beat.age_s:.0f} s ago"
+        )
+    for blocker in view.blockers:
+        lines.append(f"  blocked by {Blocker(**blocker)}")
+    if run.error:
+        lines.append("  stopped    " + run.error.replace("\n", "\n             "))
+    if run.hint and run.error:
+        lines.append("  hint       " + run.hint.replace("\n", "\n             "))
+    lines.append(f"  waits for  {view.waits_for}")
+    return "\n".join(lines)
+
+
+def progress_line(progress: Progress) -> str:
+    """Share, rows, rate and time to go, each labelled as what it is."""
+    parts = [f"{progress.fraction:.0%} of {progress.total_blocks:,} blocks"]
+    if progress.rows:
+        about = f" of about {progress.estimated_rows:,}" if progress.estimated_rows >= progress.rows else ""
+        parts.append(f"{progress.rows:,}{about} rows")
+    if progress.pass_ > 1:
+        parts.append(f"pass {progress.pass_}")
+    if progress.rows_per_s:
+        parts.append(f"{progress.rows_per_s:,.0f} rows/s")
+    if progress.eta_s is not None:
+        parts.append(f"about {_span(progress.eta_s)} to go")
+    return ", ".join(parts)
+
+
+def _mark(view: View) -> str:
+    if view.runner == "stale":
+        return "(stale)"
+    if view.pause_wanted:
+        return "(pausing)" if view.runner == "alive" else "(paused)"
+    return "(interrupted)" if view.run.status == "running" and view.runner == "none" else ""
+
+
+def _share(view: View) -> str:
+    return f"{view.progress.fraction:.0%}" if view.progress else ""
+
+
+def _span(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+# check, verify, history
+
+
+def verdicts(found: Sequence[Verdict]) -> str:
+    """One line a run, with the command that helps."""
+    if not found:
+        return "yes: no run has a say in this"
+    lines = []
+    for verdict in found:
+        lines.append(f"{'yes' if verdict.allowed else 'no'}: {verdict.reason}")
+        if verdict.hint:
+            lines.append(f"    {verdict.hint}")
+    return "\n".join(lines)
+
+
+def comparison(found: Comparison) -> str:
+    """What a comparison found."""
+    if not found.differences:
+        return f"{found.table}: {found.rows:,} rows compared, all equal"
+    keys = "".join(f"\n  {key}" for key in found.keys)
+    return f"{found.table}: {found.rows:,} rows compared, {found.differences:,} differ; the first:{keys}"
+
+
+def history(rows: Sequence[Row[Any]], steps: Sequence[StepRow]) -> str:
+    """Who did what, when; with the sessions that locks were waited for; then what each step took."""
+    lines = []
+    for row in rows:
+        state = f"{row.from_state or 'new'} → {row.to_state}" if row.to_state else row.kind
+        lines.append(f"{row.at:%Y-%m-%d %H:%M:%S}  {row.actor}@{row.host}  {state}: {row.message}")
+        for blocker in (row.detail or {}).get("blockers", []):
+            lines.append(f"{'':21}blocked by {Blocker(**blocker)}")
+        lines += [f"{'':21}row {key}" for key in (row.detail or {}).get("keys", [])]
+    lines.append("")
+    for step in steps:
+        if step.started_at is None or step.finished_at is None:
+            continue
+        took = (step.finished_at - step.started_at).total_seconds()
+        waited = f", {step.lock_wait_ms:.0f} ms waiting for locks" if step.lock_wait_ms else ""
+        tries = f", {step.attempts} tries" if step.attempts > 1 else ""
+        lines.append(f"{step.position:>3}. {step.title}: {step.status}, {took:.2f} s{waited}{tries}")
+    return "\n".join(lines)
+
+
+def history_json(rows: Sequence[Row[Any]], steps: Sequence[StepRow]) -> dict[str, Any]:
+    """Events, and how long each step took and waited."""
+    return {
+        "events": [{key: value for key, value in row._mapping.items() if key != "run_id"} for row in rows],
+        "steps": [
+            {
+                "position": step.position,
+                "phase": step.phase,
+                "title": step.title,
+                "status": step.status,
+                "attempts": step.attempts,
+                "lock_wait_ms": step.lock_wait_ms,
+                "started_at": step.started_at,
+                "finished_at": step.finished_at,
+            }
+            for step in steps
+        ],
+    }
+
+
+# plan
+
+
+def plan_json(program: Program, catalog: Catalog, settings: Settings) -> dict[str, Any]:
+    """A program, complete."""
+    from orchestrator.program import dump_step
+
+    return {
+        "plan": program.plan,
+        "server_version": catalog.server_version,
+        "tables": [
+            {
+                "name": facts.display,
+                "rows_estimate": facts.rows,
+                "bytes": facts.bytes,
+                "index_bytes": facts.index_bytes,
+            }
+            for facts in catalog.tables.values()
+        ],
+        "removes": list(program.removes),
+        "adds": list(program.adds),
+        "warnings": list(program.warnings),
+        "phases": [
+            {
+                "phase": phase,
+                "steps": [
+                    {
+                        **dump_step(placed.step),
+                        "position": placed.position,
+                        "lock_class": placed.step.lock_class,
+                        **timeouts(placed.step, settings),
+                    }
+                    for placed in program.of(phase)
+                ],
+            }
+            for phase in Phase
+        ],
+    }
+
+
+def timeouts(step: Step, settings: Settings) -> dict[str, int | None]:
+    """The timeouts a step runs under, in ms; None: not bounded, because nobody queues behind it."""
+    if isinstance(step, Statement) and step.lock_class == "short exclusive":
+        return {"lock_timeout_ms": settings.lock_timeout_ms, "hold_ms": settings.lock_hold_ms}
+    return {"lock_timeout_ms": None, "hold_ms": None}
+
+
+def plan_text(program: Program, catalog: Catalog, settings: Settings, knobs: Knobs) -> str:
+    """A program for the eye: phases, steps, what each locks and for how long at most."""
+    lines = [f"plan {program.plan}: {', '.join(program.removes)} becomes {', '.join(program.adds)}"]
+    for facts in catalog.tables.values():
+        rows = f"about {facts.rows:,.0f} rows" if facts.rows >= 0 else "never analysed"
+        lines.append(f"  table {facts.display}: {rows}, {_size(facts.bytes)}, indexes {_size(facts.index_bytes)}")
+    lines += [f"  warning: {warning}" for warning in program.warnings]
+    for phase in Phase:
+        lines += ["", f"{phase}"]
+        for placed in program.of(phase):
+            lines.append(f"  {placed.position:>2}. {placed.step.title}")
+            lines.append(f"      {_locks(placed.step, settings, knobs)}")
+    lines += ["", f"nothing was changed; start with: orchestrator advance {program.plan}"]
+    return "\n".join(lines)
+
+
+def _locks(step: Step, settings: Settings, knobs: Knobs) -> str:
+    held = ", ".join(f"{lock.mode} on {lock.relation}" for lock in step.locks)
+    bounds = timeouts(step, settings)
+    if isinstance(step, Batches):
+        return f"{held}; each batch holds the rows it updates, about {knobs.target_batch_ms} ms"
+    if bounds["lock_timeout_ms"] is None:
+        kind = "concurrently" if isinstance(step, BuildIndex | DropIndex) else "blocks nobody"
+        return f"{held}; {kind}"
+    return f"{held}; waits at most {bounds['lock_timeout_ms']} ms a try, holds at most {bounds['hold_ms']} ms"
+
+
+def plan_sql(program: Program, settings: Settings) -> str:
+    """The same as a script for psql: for review, and for those who must run it themselves."""
+    blocks = [
+        f"-- plan {program.plan}, for psql. A phase a release: do not run it in one go under traffic.",
+        "-- The orchestrator runs the same statements with retries, resumable batches and a journal.",
+    ]
+    for phase in Phase:
+        blocks.append(f"\n-- phase {phase}")
+        for placed in program.of(phase):
+            blocks += ["", f"-- {placed.position}. {placed.step.title}", *_script(placed.step, settings)]
+    return "\n".join(blocks)
+
+
+def _script(step: Step, settings: Settings) -> list[str]:
+    match step:
+        case Statement():
+            bounds = timeouts(step, settings)
+            guards = [
+                f"SET LOCAL lock_timeout = {bounds['lock_timeout_ms'] or 0};",
+                f"SET LOCAL statement_timeout = {(bounds['lock_timeout_ms'] or 0) + (bounds['hold_ms'] or 0)};",
+            ]
+            return ["BEGIN;", *guards, *(f"{statement};" for statement in step.sql), "COMMIT;"]
+        case BuildIndex():
+            space = f"SET default_tablespace = '{step.tablespace}';"
+            return [
+                *([space] if step.tablespace else []),
+                f"{step.sql};",
+                *(f"{statement};" for statement in step.after),
+            ]
+        case DropIndex():
+            return [f"{step.sql};"]
+        case _:
+            return [_table_script(step)]
+
+
+def _table_script(step: Any) -> str:
+    from psycopg.sql import SQL, Literal
+
+    from phases.sql import catalog_sql, text
+
+    parts = {"table": catalog_sql(step.table), "differs": catalog_sql(step.differs)}
+    if not isinstance(step, Batches):
+        return text(SQL("SELECT count(*) AS must_be_0 FROM {table} WHERE {differs};").format(**parts))
+    loop = text(SQL(_LOOP).format(**parts, assignments=catalog_sql(step.assignments), name=Literal(step.table)))
+    return text(SQL("DO {};").format(Literal(loop)))
+
+
+_LOOP = """
+DECLARE
+  blocks bigint := pg_relation_size({name}::regclass, 'main') / current_setting('block_size')::bigint;
+  first bigint := 0;
+BEGIN
+  WHILE first < blocks LOOP
+    UPDATE {table} SET {assignments}
+    WHERE ctid >= format('(%s,0)', first)::tid AND ctid < format('(%s,0)', first + 128)::tid AND ({differs});
+    COMMIT;
+    first := first + 128;
+  END LOOP;
+END
+"""
+
+
+def _size(number: int) -> str:
+    size = float(number)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TB"
+
+
+# a runner at work
+
+
+class PlainReporter(Reporter):
+    """Lines on stderr: for logs, and for terminals that are none."""
+
+    EVERY = 0.1
+    """Progress is told at each tenth of the way."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, float] = {}
+
+    def line(self, text: str) -> None:
+        """One line."""
+        print(text, file=sys.stderr, flush=True)
+
+    def note(self, message: str) -> None:
+        self.line(message)
+
+    def phase_started(self, phase: Phase) -> None:
+        self.line(f"{phase}")
+
+    def phase_done(self, phase: Phase, seconds: float) -> None:
+        self.line(f"{phase} done in {seconds:.1f} s")
+
+    def step_done(self, title: str, seconds: float, lock_wait_ms: float) -> None:
+        waited = f", {lock_wait_ms:.0f} ms of it waiting for locks" if lock_wait_ms else ""
+        self.line(f"  done: {title} ({seconds * 1000:.0f} ms{waited})")
+
+    def waiting(self, title: str, blockers: Sequence[Blocker]) -> None:
+        for blocker in blockers:
+            self.line(f"  waiting for a lock: {title}\n    blocked by {blocker}")
+
+    def retrying(self, title: str, attempt: int, pause_s: float) -> None:
+        self.line(f"  no lock yet: {title}; let others pass, try {attempt + 1} in {pause_s:.1f} s")
+
+    def progress(self, title: str, progress: Progress) -> None:
+        told = self._told.get(title, 0.0)
+        if progress.fraction >= told + self.EVERY or progress.fraction < told:
+            self._told[title] = progress.fraction
+            self.line(f"  {progress_line(progress)}")
+
+
+class TerminalReporter(PlainReporter):
+    """The same with a bar that moves, on a terminal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from rich.console import Console
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+        from rich.progress import Progress as Bar
+
+        self._console: Console = Console(stderr=True, highlight=False)
+        columns = (BarColumn(bar_width=24), TaskProgressColumn(), TextColumn("{task.fields[about]}"))
+        self._bar: Bar = Bar(*columns, console=self._console, transient=True, refresh_per_second=5)
+        self._task: TaskID | None = None
+
+    def line(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def progress(self, title: str, progress: Progress) -> None:
+        if self._task is None:
+            self._task = self._bar.add_task(title, total=1.0, about="")
+            self._bar.start()
+        self._bar.update(self._task, completed=progress.fraction, about=_about(progress))
+
+    def step_done(self, title: str, seconds: float, lock_wait_ms: float) -> None:
+        self.close()
+        super().step_done(title, seconds, lock_wait_ms)
+
+    def close(self) -> None:
+        """Takes the bar off the screen."""
+        if self._task is not None:
+            self._bar.stop()
+            self._bar.remove_task(self._task)
+            self._task = None
+
+
+def _about(progress: Progress) -> str:
+    parts = [f"{progress.rows:,} rows"] if progress.rows else []
+    if progress.rows_per_s:
+        parts.append(f"{progress.rows_per_s:,.0f}/s")
+    if progress.eta_s is not None:
+        parts.append(f"{_span(progress.eta_s)} to go")
+    return ", ".join(parts)
+
+
+def reporter(*, quiet: bool = False) -> Reporter:
+    """The one that fits where stderr goes."""
+    if quiet:
+        return Reporter()
+    return TerminalReporter() if sys.stderr.isatty() else PlainReporter()
+
+
+def run_json(run: Run) -> Mapping[str, Any]:
+    """The end of a command that moved a run."""
+    return {"name": run.name, "phase": run.phase, "status": run.status}

@@ -1,0 +1,138 @@
+"""What `status` shows: gathered from the journal alone, with SELECT alone, without a lock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from orchestrator.journal import store
+from orchestrator.journal.states import Status
+from orchestrator.journal.store import Heartbeat, Progress, Run
+from phases.step import Phase
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """A run as an operator wants to see it."""
+
+    run: Run
+    step: str | None
+    """The step under way, or the next one of a phase that has begun."""
+    steps_done: int
+    steps_total: int
+    progress: Progress | None
+    heartbeat: Heartbeat | None
+    pause_wanted: bool
+    knobs: Mapping[str, Any]
+    stale_after_s: float
+
+    @property
+    def runner(self) -> str:
+        """`alive`, `stale` (it claims the run but gives no sign of life) or `none`."""
+        beat = self.heartbeat
+        if beat is None or beat.released_at is not None or not self.run.live:
+            return "none"
+        return "stale" if beat.age_s > self.stale_after_s else "alive"
+
+    @property
+    def blockers(self) -> list[dict[str, Any]]:
+        """Who stands in the way of the step under way."""
+        activity = self.heartbeat.activity if self.heartbeat and self.runner == "alive" else None
+        return list(activity["blockers"]) if activity else []
+
+    @property
+    def waits_for(self) -> str:
+        """One sentence: what happens next, or what it needs."""
+        run, name = self.run, self.run.name
+        if run.status is Status.COMPLETE:
+            return "nothing: the run is complete"
+        if run.status is Status.ABORTED:
+            return "nothing: everything was undone"
+        if self.runner == "alive":
+            if self.pause_wanted:
+                return "the batch under way, then it pauses"
+            return f"lock held by pid {self.blockers[0]['pid']}" if self.blockers else "its runner, which is at work"
+        if self.runner == "stale":
+            return f"a runner that gives no sign of life; if it is gone: orchestrator advance {name} --take-over"
+        if self.pause_wanted:
+            return f"orchestrator resume {name}"
+        match run.status:
+            case Status.ABORTING:
+                return f"orchestrator abort {name}"
+            case Status.WAITING if run.phase is Phase.CONSTRAIN:
+                release = f"release {run.release} everywhere, and none older" if run.release else "no old code running"
+                return f"{release}; then: orchestrator advance {name} --confirm-contract"
+            case Status.WAITING | Status.PLANNED:
+                return f"orchestrator advance {name}"
+            case _:
+                confirm = " --confirm-contract" if run.phase is Phase.CONTRACT else ""
+                return f"orchestrator advance {name}{confirm}, which goes on where it stopped"
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, for programs."""
+        run = self.run
+        beat = asdict(self.heartbeat) if self.heartbeat else None
+        progress = asdict(self.progress) if self.progress else None
+        if self.progress is not None and progress is not None:
+            progress |= {"fraction": self.progress.fraction, "eta_s": self.progress.eta_s}
+            progress["pass"] = progress.pop("pass_")
+        return {
+            "name": run.name,
+            "id": run.id,
+            "phase": run.phase,
+            "status": run.status,
+            "runner": self.runner,
+            "epoch": run.epoch,
+            "release": run.release,
+            "removes": list(run.removes),
+            "adds": list(run.adds),
+            "warnings": list(run.warnings),
+            "step": self.step,
+            "steps_done": self.steps_done,
+            "steps_total": self.steps_total,
+            "progress": _plain(progress),
+            "blockers": self.blockers,
+            "heartbeat": _plain(beat),
+            "pause_wanted": self.pause_wanted,
+            "knobs": dict(self.knobs),
+            "error": run.error,
+            "hint": run.hint,
+            "waits_for": self.waits_for,
+            "created_at": run.created_at.isoformat(),
+            "updated_at": run.updated_at.isoformat(),
+        }
+
+
+def look(connection: Connection, run: Run, *, stale_after_s: float) -> View:
+    """Reads what there is to see of a run."""
+    steps = store.steps(connection, run.id)
+    control = store.control(connection, run.id)
+    here = [row for row in steps if row.phase == run.phase]
+    undone = next((row for row in here if row.status != "done"), None) if run.status in _AT_WORK else None
+    # the verification's marks take over from the batches' once it has begun
+    marks = store.progresses(connection, run.id)
+    current = next((mark for mark in marks if undone is not None and mark.position == undone.position), None)
+    return View(
+        run=run,
+        step=undone.title if undone else None,
+        steps_done=sum(row.status == "done" for row in steps),
+        steps_total=len(steps),
+        progress=current,
+        heartbeat=store.heartbeat(connection, run.id),
+        pause_wanted=control.pause,
+        knobs=control.knobs.model_dump(),
+        stale_after_s=stale_after_s,
+    )
+
+
+_AT_WORK = {Status.RUNNING, Status.PAUSED, Status.FAILED}
+
+
+def _plain(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if values is None:
+        return None
+    return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in values.items()}

@@ -1,0 +1,222 @@
+"""Constrain: enforce on the new shape what held for the old one, validating without blocking writers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from psycopg.sql import SQL, Composable, Identifier, Literal
+
+from phases.delta import Delta, ForeignKey, Index, Statistics, Table, TableConstraint, UniqueKey
+from phases.names import derived
+from phases.sql import catalog_sql, comment, lock, names, qualified, text
+from phases.step import BuildIndex, DropIndex, LockMode, Statement, Step
+
+CREATE_INDEX = SQL("CREATE {unique}INDEX CONCURRENTLY {name} ON {table} {definition}")
+DROP_INDEX = SQL("DROP INDEX CONCURRENTLY IF EXISTS {name}")
+ADD_UNIQUE = SQL("ALTER TABLE {table} ADD CONSTRAINT {name} UNIQUE USING INDEX {index}{deferral}")
+ADD_CONSTRAINT = SQL("ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
+ADD_NOT_VALID = SQL("ALTER TABLE {table} ADD CONSTRAINT {name} {definition} NOT VALID")
+VALIDATE = SQL("ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
+SET_NOT_NULL = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL")
+IS_NOT_NULL = SQL("CHECK ({column} IS NOT NULL)")
+DROP_CONSTRAINT = SQL("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}")
+FOREIGN_KEY = SQL("FOREIGN KEY ({columns}) REFERENCES {references} ({referenced}){actions}{set_columns}{deferral}")
+CREATE_STATISTICS = SQL("CREATE STATISTICS {name}{kinds} ON {columns} FROM {table}")
+DROP_STATISTICS = SQL("DROP STATISTICS IF EXISTS {name}")
+ANALYZE = SQL("ANALYZE {table}")
+VIOLATIONS = SQL("SELECT {keys} FROM {table} WHERE {condition} LIMIT 10")
+
+
+def steps(delta: Delta) -> Iterator[Step]:
+    """Indexes first (keys and foreign keys stand on them), ANALYZE last (it reads what the planner will use)."""
+    for index in delta.indexes:
+        yield _build(delta.table, index)
+    for key in delta.unique_keys:
+        if not key.primary:
+            yield _attach(delta.table, key)
+    for statistics in delta.statistics:
+        yield _create_statistics(delta.table, statistics)
+    for column in delta.not_null:
+        yield from _set_not_null(delta, column)
+    for constraint in delta.constraints:
+        yield from _add_constraint(delta, constraint)
+    for foreign_key in delta.foreign_keys:
+        yield from _add_foreign_key(foreign_key)
+    yield Statement(
+        title=f"analyze {delta.table.name}",
+        sql=(text(ANALYZE.format(table=qualified(delta.table))),),
+        locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, delta.table),),
+    )
+
+
+def drop_index(table: Table, name: str) -> DropIndex:
+    """SHARE UPDATE EXCLUSIVE: waits for old transactions, blocks nobody."""
+    return DropIndex(
+        title=f"drop index {name}",
+        sql=text(DROP_INDEX.format(name=Identifier(table.schema, name))),
+        locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),),
+    )
+
+
+def drop_constraint(table: Table, name: str, *others: Table) -> Statement:
+    """ACCESS EXCLUSIVE, for a foreign key on both of its tables; catalog only."""
+    return Statement(
+        title=f"drop constraint {name}",
+        sql=(text(DROP_CONSTRAINT.format(table=qualified(table), name=Identifier(name))),),
+        locks=tuple(lock(LockMode.ACCESS_EXCLUSIVE, each) for each in dict.fromkeys((table, *others))),
+    )
+
+
+def _build(table: Table, index: Index) -> BuildIndex:
+    drop = drop_index(table, index.name)
+    name = Identifier(table.schema, index.name)
+    return BuildIndex(
+        title=f"create {'unique ' if index.unique else ''}index {index.name}",
+        schema=table.schema,
+        name=index.name,
+        sql=text(
+            CREATE_INDEX.format(
+                unique=SQL("UNIQUE ") if index.unique else SQL(""),
+                name=Identifier(index.name),
+                table=qualified(table),
+                definition=catalog_sql(index.definition),
+            )
+        ),
+        drop_sql=drop.sql,
+        tablespace=index.tablespace or "",
+        after=tuple(map(text, _finish(name, index))),
+        locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),),
+        undo=(drop,),
+    )
+
+
+def _finish(name: Identifier, index: Index) -> Iterator[Composable]:
+    yield from comment("INDEX", name, index.comment)
+    for number, target in index.statistics:
+        yield SQL("ALTER INDEX {} ALTER COLUMN {} SET STATISTICS {}").format(name, Literal(number), Literal(target))
+
+
+def _attach(table: Table, key: UniqueKey) -> Statement:
+    """ACCESS EXCLUSIVE, catalog only: the index is there and valid."""
+    add = ADD_UNIQUE.format(
+        table=qualified(table),
+        name=Identifier(key.name),
+        index=Identifier(key.index),
+        deferral=catalog_sql(key.deferral),
+    )
+    return Statement(
+        title=f"add unique constraint {key.name}",
+        sql=(text(add), *map(text, comment("CONSTRAINT", Identifier(key.name), key.comment, table))),
+        locks=(lock(LockMode.ACCESS_EXCLUSIVE, table),),
+        undo=(drop_constraint(table, key.name),),
+    )
+
+
+def _create_statistics(table: Table, statistics: Statistics) -> Statement:
+    name = Identifier(statistics.schema, statistics.name)
+    kinds = SQL(" ({})").format(catalog_sql(", ".join(statistics.kinds))) if statistics.kinds else SQL("")
+    sql: list[Composable] = [
+        CREATE_STATISTICS.format(
+            name=name, kinds=kinds, columns=catalog_sql(statistics.columns), table=qualified(table)
+        ),
+        *comment("STATISTICS", name, statistics.comment),
+    ]
+    if statistics.target is not None:
+        sql.append(SQL("ALTER STATISTICS {} SET STATISTICS {}").format(name, Literal(statistics.target)))
+    locks = (lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),)
+    drop = Statement(
+        title=f"drop statistics {statistics.name}", sql=(text(DROP_STATISTICS.format(name=name)),), locks=locks
+    )
+    return Statement(title=f"create statistics {statistics.name}", sql=tuple(map(text, sql)), locks=locks, undo=(drop,))
+
+
+def _set_not_null(delta: Delta, column: str) -> Iterator[Step]:
+    """SET NOT NULL scans the table under ACCESS EXCLUSIVE unless a valid check proves it: so a check comes first."""
+    proof = derived(f"{column}_not_null", delta.table.schema, delta.table.name)
+    check = TableConstraint(
+        name=proof,
+        kind="check",
+        definition=text(IS_NOT_NULL.format(column=Identifier(column))),
+        violated_by=text(SQL("{} IS NULL").format(Identifier(column))),
+    )
+    yield from _add_constraint(delta, check)
+    table, name = qualified(delta.table), Identifier(column)
+    yield Statement(
+        title=f"set {column} not null",
+        sql=(
+            text(SET_NOT_NULL.format(table=table, column=name)),
+            text(DROP_CONSTRAINT.format(table=table, name=Identifier(proof))),
+        ),
+        locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table),),
+    )
+
+
+def _add_constraint(delta: Delta, constraint: TableConstraint) -> Iterator[Step]:
+    """NOT VALID under a short ACCESS EXCLUSIVE, then a scan under SHARE UPDATE EXCLUSIVE.
+
+    After the backfill, never before: a NOT VALID check already rejects any UPDATE of a row that breaks it.
+    """
+    table, name = qualified(delta.table), Identifier(constraint.name)
+    # an exclusion constraint is only ever built whole; the plan allows it where that is quick
+    at_once = constraint.kind == "exclude" or not constraint.enforced
+    add = ADD_CONSTRAINT if at_once else ADD_NOT_VALID
+    yield Statement(
+        title=f"add {constraint.kind.replace('_', ' ')} constraint {constraint.name}",
+        sql=(
+            text(add.format(table=table, name=name, definition=catalog_sql(constraint.definition))),
+            *map(text, comment("CONSTRAINT", name, constraint.comment, delta.table)),
+        ),
+        locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table),),
+        undo=(drop_constraint(delta.table, constraint.name),),
+    )
+    if constraint.validated and not at_once:
+        yield Statement(
+            title=f"validate {constraint.name}",
+            sql=(text(VALIDATE.format(table=table, name=name)),),
+            locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, delta.table),),
+            violations=_violations(delta, constraint),
+        )
+
+
+def _violations(delta: Delta, constraint: TableConstraint) -> str | None:
+    if constraint.violated_by is None:
+        return None
+    return text(
+        VIOLATIONS.format(
+            keys=names(delta.key) if delta.key else SQL("ctid"),
+            table=qualified(delta.table),
+            condition=catalog_sql(constraint.violated_by),
+        )
+    )
+
+
+def _add_foreign_key(key: ForeignKey) -> Iterator[Step]:
+    """SHARE ROW EXCLUSIVE on both tables for a moment, then a scan that stops nobody."""
+    table, name = qualified(key.table), Identifier(key.name)
+    definition = FOREIGN_KEY.format(
+        columns=names(key.columns),
+        references=qualified(key.references),
+        referenced=names(key.referenced_columns),
+        actions=catalog_sql(key.actions),
+        set_columns=SQL(" ({})").format(names(key.set_columns)) if key.set_columns else SQL(""),
+        deferral=catalog_sql(key.deferral),
+    )
+    add = ADD_NOT_VALID if key.enforced else ADD_CONSTRAINT
+    yield Statement(
+        title=f"add foreign key {key.name} on {key.table.name}",
+        sql=(
+            text(add.format(table=table, name=name, definition=definition)),
+            *map(text, comment("CONSTRAINT", name, key.comment, key.table)),
+        ),
+        locks=tuple(lock(LockMode.SHARE_ROW_EXCLUSIVE, each) for each in dict.fromkeys((key.table, key.references))),
+        undo=(drop_constraint(key.table, key.name, key.references),),
+    )
+    if key.validated and key.enforced:
+        yield Statement(
+            title=f"validate {key.name}",
+            sql=(text(VALIDATE.format(table=table, name=name)),),
+            locks=(
+                lock(LockMode.SHARE_UPDATE_EXCLUSIVE, key.table),
+                lock(LockMode.ROW_SHARE, key.references),
+            ),
+        )

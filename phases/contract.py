@@ -1,0 +1,133 @@
+"""Contract: the old shape goes, and what was moved takes its final name. The one phase without a way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from psycopg.sql import SQL, Composable, Identifier, Literal
+
+from phases import backfill, dual_write
+from phases.constrain import drop_constraint, drop_index
+from phases.delta import Delta, Identity, UniqueKey
+from phases.sql import catalog_sql, comment, grants, lock, qualified, text
+from phases.step import LockMode, Statement, Step
+
+SWAP_PRIMARY_KEY = SQL(
+    "ALTER TABLE {table} DROP CONSTRAINT {old}, ADD CONSTRAINT {new} PRIMARY KEY USING INDEX {index}{deferral}"
+)
+SET_DEFAULT = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {expression}")
+OWN_SEQUENCE = SQL("ALTER SEQUENCE {sequence} OWNED BY {column}")
+RENAME_SEQUENCE = SQL("ALTER SEQUENCE {sequence} RENAME TO {name}")
+ADD_IDENTITY = SQL(
+    "ALTER TABLE {table} ALTER COLUMN {column} ADD GENERATED {when} AS IDENTITY (SEQUENCE NAME {sequence} {options})"
+)
+COPY_POSITION = SQL("SELECT pg_catalog.setval({sequence}, last_value, is_called) FROM {interim}")
+DROP_COLUMN = SQL("ALTER TABLE {table} DROP COLUMN {column}")
+RENAME_CONSTRAINT = SQL("ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}")
+RENAME_INDEX = SQL("ALTER INDEX {old} RENAME TO {new}")
+RENAME_STATISTICS = SQL("ALTER STATISTICS {old} RENAME TO {new}")
+CLUSTER_ON = SQL("ALTER TABLE {table} CLUSTER ON {index}")
+REPLICA_IDENTITY = SQL("ALTER TABLE {table} REPLICA IDENTITY USING INDEX {index}")
+
+
+def steps(delta: Delta) -> Iterator[Step]:
+    """All validation first; then foreign keys one at a time (each locks a second table), indexes, the switch."""
+    yield backfill.verification(delta, repair=None)
+    for key in delta.foreign_keys:
+        yield drop_constraint(key.table, key.old_name, key.references)
+    for index in delta.indexes:
+        if not index.owned_by_constraint and not index.replica_identity:
+            yield drop_index(delta.table, index.old_name)
+    yield from _rename_foreign_keys(delta)
+    yield Statement(
+        title=f"drop {', '.join(delta.drop)} and the trigger",
+        sql=tuple(map(text, _switch(delta))),
+        locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table),),
+    )
+
+
+def _rename_foreign_keys(delta: Delta) -> Iterator[Statement]:
+    for key in delta.foreign_keys:
+        if key.rename_to is not None:
+            rename = RENAME_CONSTRAINT.format(
+                table=qualified(key.table), old=Identifier(key.name), new=Identifier(key.rename_to)
+            )
+            yield Statement(
+                title=f"rename constraint {key.name} to {key.rename_to}",
+                sql=(text(rename),),
+                locks=(lock(LockMode.ACCESS_EXCLUSIVE, key.table),),
+            )
+
+
+def _switch(delta: Delta) -> Iterator[Composable]:
+    """One transaction under ACCESS EXCLUSIVE, catalog only. No CASCADE: what nobody foresaw stops it, unharmed."""
+    table = qualified(delta.table)
+    yield from dual_write.drop(delta.table, delta.sync)
+    for sequence in delta.sequences:
+        yield OWN_SEQUENCE.format(
+            sequence=Identifier(sequence.schema, sequence.name),
+            column=Identifier(delta.table.schema, delta.table.name, sequence.column),
+        )
+    for default in delta.defaults:
+        yield SET_DEFAULT.format(
+            table=table, column=Identifier(default.column), expression=catalog_sql(default.expression)
+        )
+    for identity in delta.identities:
+        yield from _move_identity(table, identity)
+    for index in delta.indexes:
+        # before the old column goes: a table must not be without its replica identity, or its updates fail
+        if index.replica_identity:
+            yield REPLICA_IDENTITY.format(table=table, index=Identifier(index.name))
+        if index.clustered:
+            yield CLUSTER_ON.format(table=table, index=Identifier(index.name))
+    for key in delta.unique_keys:
+        if key.primary:
+            yield from _swap_primary_key(delta, key)
+    for column in delta.drop:
+        yield DROP_COLUMN.format(table=table, column=Identifier(column))
+    yield from _renames(delta)
+
+
+def _swap_primary_key(delta: Delta, key: UniqueKey) -> Iterator[Composable]:
+    yield SWAP_PRIMARY_KEY.format(
+        table=qualified(delta.table),
+        old=Identifier(key.old_name),
+        new=Identifier(key.name),
+        index=Identifier(key.index),
+        deferral=catalog_sql(key.deferral),
+    )
+    yield from comment("CONSTRAINT", Identifier(key.name), key.comment, delta.table)
+
+
+def _move_identity(table: Composable, identity: Identity) -> Iterator[Composable]:
+    """The old sequence is renamed first: ACCESS EXCLUSIVE on it, so that no number is drawn between read and drop."""
+    old = Identifier(identity.schema, identity.sequence)
+    interim = Identifier(identity.schema, identity.interim)
+    yield RENAME_SEQUENCE.format(sequence=old, name=Identifier(identity.interim))
+    yield ADD_IDENTITY.format(
+        table=table,
+        column=Identifier(identity.column),
+        when=SQL("ALWAYS") if identity.always else SQL("BY DEFAULT"),
+        sequence=old,
+        options=catalog_sql(identity.options),
+    )
+    yield COPY_POSITION.format(sequence=Literal(text(old)), interim=interim)
+    yield from grants(identity.grants, SQL("SEQUENCE {}").format(old))
+
+
+def _renames(delta: Delta) -> Iterator[Composable]:
+    constraints = [
+        *((key.name, key.rename_to) for key in delta.unique_keys),
+        *((constraint.name, constraint.rename_to) for constraint in delta.constraints),
+    ]
+    for old, new in constraints:
+        if new is not None:
+            yield RENAME_CONSTRAINT.format(table=qualified(delta.table), old=Identifier(old), new=Identifier(new))
+    for index in delta.indexes:
+        if index.rename_to is not None:
+            yield RENAME_INDEX.format(old=Identifier(delta.table.schema, index.name), new=Identifier(index.rename_to))
+    for statistics in delta.statistics:
+        if statistics.rename_to is not None:
+            yield RENAME_STATISTICS.format(
+                old=Identifier(statistics.schema, statistics.name), new=Identifier(statistics.rename_to)
+            )

@@ -1,0 +1,66 @@
+"""Names of what we make: at most 63 bytes, readable, and different where what they stand for is different."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+MAX_BYTES = 63
+"""NAMEDATALEN - 1: PostgreSQL cuts longer identifiers without an error, so none may reach it."""
+
+_DIGEST = 8
+
+
+def fit(name: str, *parts: str) -> str:
+    """`name` if it fits into an identifier, else its beginning and a digest of it and of `parts`."""
+    if len(name.encode()) <= MAX_BYTES:
+        return name
+    return _cut(name, _digest(name, *parts))
+
+
+def derived(stem: str, *parts: str) -> str:
+    """A name for an object of ours: `stem`, cut where it must be, and a digest of all that tells it apart."""
+    return _cut(stem, _digest(stem, *parts))
+
+
+def successor(name: str, renamed: dict[str, str]) -> str:
+    """The name an index or constraint takes when columns are renamed: `users_email_key` to `users_address_key`.
+
+    A column's name counts only as a whole word between underscores, hyphens or the ends. A name without it stays.
+    """
+    result = name
+    for old, new in renamed.items():
+        word = re.compile(rf"(?<![^_-]){re.escape(old)}(?![^_-])")
+        result = word.sub(lambda _, new=new: new, result)  # type: ignore[misc]  # mypy cannot infer a default argument
+    return result if result == name else fit(result, name)
+
+
+def trigger_of(plan: str, table: str) -> str:
+    """The dual-write trigger. BEFORE triggers fire in byte order of their names: ours must come last.
+
+    Source: https://www.postgresql.org/docs/current/trigger-definition.html
+    """
+    return derived(f"zzzz_orchestrator_{_word(plan)}", plan, table)
+
+
+def function_of(plan: str, table: str) -> str:
+    """The function of the dual-write trigger, in the table's own schema."""
+    return derived(f"orchestrator_sync_{_word(plan)}", plan, table)
+
+
+def counter_of(plan: str, table: str) -> str:
+    """The sequence that counts writes in which old and new disagreed."""
+    return derived(f"orchestrator_conflicts_{_word(plan)}", plan, table)
+
+
+def _word(text: str) -> str:
+    return re.sub(r"\W", "_", text)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:_DIGEST]
+
+
+def _cut(stem: str, digest: str) -> str:
+    room = MAX_BYTES - _DIGEST - 1
+    return f"{stem.encode()[:room].decode(errors='ignore')}_{digest}"

@@ -1,0 +1,81 @@
+"""How SQL is put together: names and values through psycopg.sql, the rest PostgreSQL's own rendering."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from psycopg.sql import SQL, Composable, Identifier, Literal
+from psycopg.sql import Composed as Composed
+
+from phases.delta import Grant, Pair, Table
+from phases.step import Lock, LockMode
+
+_PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
+
+SAME = SQL("pg_catalog.record_image_eq(ROW({a}), ROW({b}))")
+DIFFERENT = SQL("pg_catalog.record_image_ne(ROW({a}), ROW({b}))")
+
+
+def qualified(table: Table) -> Identifier:
+    """The table's name with its schema, quoted where need be."""
+    return Identifier(table.schema, table.name)
+
+
+def text(composed: Composable) -> str:
+    """The SQL as it will be sent: no parameters are left in it."""
+    return composed.as_string(None)
+
+
+def catalog_sql(rendered: str) -> Composable:
+    """SQL that PostgreSQL itself rendered from its catalog: the only text that goes in unquoted."""
+    return SQL(rendered)
+
+
+def differ(pairs: Iterable[Pair], *, row: str | None = None) -> Composable:
+    """Condition: some pair of the row is not equal.
+
+    Equal means the same bytes: `=` would call 'A' and 'a' equal in a citext column, 1.0 and 1.00 in a numeric one,
+    and does not exist for json, so a value could be lost at contract. record_image_* knows every type and NULL.
+    """
+
+    def field(name: str) -> Identifier:
+        return Identifier(row, name) if row else Identifier(name)
+
+    return SQL(" OR ").join(DIFFERENT.format(a=field(pair.new), b=field(pair.old)) for pair in pairs)
+
+
+def names(columns: Iterable[str]) -> Composable:
+    """A comma-separated list of quoted names."""
+    return SQL(", ").join(map(Identifier, columns))
+
+
+def comment(what: str, name: Composable, value: str | None, on: Table | None = None) -> Iterable[Composable]:
+    """COMMENT ON, where there is a comment to carry over."""
+    if value is None:
+        return
+    target = SQL("{} ON {}").format(name, qualified(on)) if on else name
+    yield SQL("COMMENT ON {} {} IS {}").format(SQL(what), target, Literal(value))
+
+
+def grants(items: Iterable[Grant], on: Composable, column: str | None = None) -> Iterable[Composable]:
+    """GRANT statements, one a privilege and grantee."""
+    for grant in items:
+        columns = SQL(" ({})").format(Identifier(column)) if column else SQL("")
+        yield SQL("GRANT {}{} ON {} TO {}{}").format(
+            catalog_sql(grant.privilege),
+            columns,
+            on,
+            Identifier(grant.grantee) if grant.grantee is not None else SQL("PUBLIC"),
+            SQL(" WITH GRANT OPTION") if grant.grantable else SQL(""),
+        )
+
+
+def lock(mode: LockMode, table: Table) -> Lock:
+    """A lock as a report names it."""
+    return Lock(mode, shown(table))
+
+
+def shown(table: Table) -> str:
+    """`schema.table` for a reader, quoted only where PostgreSQL would."""
+    return ".".join(name if _PLAIN.fullmatch(name) else text(Identifier(name)) for name in (table.schema, table.name))

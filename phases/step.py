@@ -1,0 +1,150 @@
+"""What a phase gives to the executor: steps, each one thing that runs, with its locks and its undo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+
+class Phase(StrEnum):
+    """The five phases, in the order in which a run goes through them."""
+
+    EXPAND = "expand"
+    DUAL_WRITE = "dual_write"
+    BACKFILL = "backfill"
+    CONSTRAIN = "constrain"
+    CONTRACT = "contract"
+
+    @property
+    def next(self) -> Phase | None:
+        """The phase after this one, or None after contract."""
+        order = list(Phase)
+        position = order.index(self) + 1
+        return order[position] if position < len(order) else None
+
+    def begins_before(self, other: Phase) -> bool:
+        """Whether this phase comes earlier in a run than `other`."""
+        order = list(Phase)
+        return order.index(self) < order.index(other)
+
+
+class LockMode(StrEnum):
+    """PostgreSQL's table lock modes that our statements take (https://www.postgresql.org/docs/current/explicit-locking.html)."""
+
+    ACCESS_SHARE = "ACCESS SHARE"
+    ROW_SHARE = "ROW SHARE"
+    ROW_EXCLUSIVE = "ROW EXCLUSIVE"
+    SHARE_UPDATE_EXCLUSIVE = "SHARE UPDATE EXCLUSIVE"
+    SHARE_ROW_EXCLUSIVE = "SHARE ROW EXCLUSIVE"
+    ACCESS_EXCLUSIVE = "ACCESS EXCLUSIVE"
+
+
+class LockClass(StrEnum):
+    """How the executor treats a step: by what its locks do to the application, not by its kind."""
+
+    SHORT = "short exclusive"
+    """Blocks writers, perhaps readers: bounded wait, bounded hold, retried."""
+    LONG = "long, harmless"
+    """Blocks neither readers nor writers: may take hours, must not be cut short by a timeout."""
+
+
+_BLOCKS_WRITERS = {LockMode.SHARE_ROW_EXCLUSIVE, LockMode.ACCESS_EXCLUSIVE}
+
+
+@dataclass(frozen=True)
+class Lock:
+    """One table lock that a step takes; `relation` is qualified and quoted as PostgreSQL would."""
+
+    mode: LockMode
+    relation: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """SQL that runs in one transaction, together with its journal row."""
+
+    title: str
+    sql: tuple[str, ...]
+    locks: tuple[Lock, ...]
+    violations: str | None = None
+    """A query for the keys of rows that make this statement fail, to be shown when it does."""
+    undo: tuple[Undo, ...] = ()
+    op: Literal["statement"] = "statement"
+
+    @property
+    def lock_class(self) -> LockClass:
+        """Short exclusive as soon as one lock stops a writer."""
+        return LockClass.SHORT if any(lock.mode in _BLOCKS_WRITERS for lock in self.locks) else LockClass.LONG
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildIndex:
+    """CREATE INDEX CONCURRENTLY: outside a transaction, so its truth is read from the catalog (`indisvalid`)."""
+
+    title: str
+    schema: str
+    name: str
+    sql: str
+    drop_sql: str
+    tablespace: str
+    """Tablespace of the index; empty: the database's default."""
+    after: tuple[str, ...]
+    """Statements that finish the index once it is valid: comment, statistics targets. Harmless to repeat."""
+    locks: tuple[Lock, ...]
+    undo: tuple[Undo, ...] = ()
+    op: Literal["build_index"] = "build_index"
+    lock_class: LockClass = field(default=LockClass.LONG, init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropIndex:
+    """DROP INDEX CONCURRENTLY IF EXISTS: outside a transaction; one that was cut short is simply run again."""
+
+    title: str
+    sql: str
+    locks: tuple[Lock, ...]
+    undo: tuple[Undo, ...] = ()
+    op: Literal["drop_index"] = "drop_index"
+    lock_class: LockClass = field(default=LockClass.LONG, init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batches:
+    """An UPDATE of a whole table in ranges of heap blocks, each with its cursor in a transaction of its own."""
+
+    title: str
+    table: str
+    """Qualified and quoted."""
+    assignments: str
+    """The SET list of the UPDATE."""
+    differs: str
+    """Condition on a row that still has to be updated."""
+    guard: str
+    """Name of the trigger that must be enabled: without it, rows written behind the cursor would be lost."""
+    locks: tuple[Lock, ...]
+    undo: tuple[Undo, ...] = ()
+    op: Literal["batches"] = "batches"
+    lock_class: LockClass = field(default=LockClass.LONG, init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verify:
+    """Compares every row; where `repair` is given, differing rows are set right, until a pass finds none."""
+
+    title: str
+    table: str
+    differs: str
+    keys: str
+    """Select list that tells a reader which row it is."""
+    key_names: tuple[str, ...]
+    repair: Batches | None
+    guard: str
+    locks: tuple[Lock, ...]
+    undo: tuple[Undo, ...] = ()
+    op: Literal["verify"] = "verify"
+    lock_class: LockClass = field(default=LockClass.LONG, init=False)
+
+
+Undo = Statement | DropIndex
+Step = Statement | BuildIndex | DropIndex | Batches | Verify
