@@ -124,7 +124,7 @@ def look(connection: Connection, run: Run, *, stale_after_s: float) -> View:
         progress=current,
         heartbeat=store.heartbeat(connection, run.id),
         pause_wanted=control.pause,
-        knobs=control.knobs.model_dump(),
+        knobs=control.values,
         stale_after_s=stale_after_s,
     )
 

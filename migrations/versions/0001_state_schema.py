@@ -90,7 +90,8 @@ BEGIN
     END IF;
   ELSIF (NEW.phase, NEW.status) <> (OLD.phase, OLD.status) AND NOT EXISTS (
       SELECT 1 FROM orchestrator.transition t
-      WHERE (t.from_phase, t.from_status, t.to_phase, t.to_status) = (OLD.phase, OLD.status, NEW.phase, NEW.status)) THEN
+      WHERE (t.from_phase, t.from_status) = (OLD.phase, OLD.status)
+        AND (t.to_phase, t.to_status) = (NEW.phase, NEW.status)) THEN
     RAISE EXCEPTION 'run % may not go from %/% to %/%', OLD.name, OLD.phase, OLD.status, NEW.phase, NEW.status
       USING ERRCODE = 'check_violation';
   END IF;

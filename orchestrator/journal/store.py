@@ -17,10 +17,10 @@ import orchestrator
 from orchestrator.errors import ClaimLost, IllegalTransition, TableTaken
 from orchestrator.journal import tables
 from orchestrator.journal.states import FINAL, TRANSITIONS, State, Status
-from orchestrator.knobs import Knobs
 from phases.step import Phase
 
 if TYPE_CHECKING:
+    from orchestrator.knobs import Knobs
     from orchestrator.plan import Plan
     from orchestrator.program import Placed, Program
 
@@ -123,7 +123,14 @@ class Control:
     """What the operator wants."""
 
     pause: bool
-    knobs: Knobs
+    values: Mapping[str, Any]
+
+    @property
+    def knobs(self) -> Knobs:
+        """The values, checked."""
+        from orchestrator.knobs import Knobs
+
+        return Knobs.model_validate(self.values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +208,7 @@ def progress(connection: Connection, run_id: int, position: int) -> Progress | N
 def control(connection: Connection, run_id: int) -> Control:
     """The operator's intent."""
     row = connection.execute(select(tables.control).where(tables.control.c.run_id == run_id)).one()
-    return Control(pause=row.pause, knobs=Knobs.model_validate(row.knobs))
+    return Control(pause=row.pause, values=row.knobs)
 
 
 def heartbeat(connection: Connection, run_id: int) -> Heartbeat | None:
@@ -347,7 +354,7 @@ def fence(connection: Connection, run_id: int, epoch: int) -> Control:
             "another runner has taken over this run; nothing was written since",
             "see who with: orchestrator status",
         )
-    return Control(pause=row.pause, knobs=Knobs.model_validate(row.knobs))
+    return Control(pause=row.pause, values=row.knobs)
 
 
 def transition(
