@@ -57,7 +57,7 @@ def for_release(release: str, runs: Iterable[Run], unstarted: Iterable[Unstarted
             run=plan.name,
             allowed=False,
             reason=f'plan "{plan.name}" has not been started, and release {release} needs what it makes',
-            hint=f"start it with: orchestrator advance {plan.name}",
+            hint=f"start it with: orchestrator advance {plan.name} --to constrain",
         )
         for plan in unstarted
         if plan.release is not None and wanted >= Version(plan.release)
@@ -69,6 +69,7 @@ def for_code(run: Run, code: Code) -> Verdict:
     """May code that knows only the old shape, or only the new one, meet the database as it is?"""
     where = f'run "{run.name}" is in {run.phase}/{run.status}'
     if code == "old":
+        newer = f"{run.release} or later" if run.release else "one that uses the new shape"
         contracted = run.phase is Phase.CONTRACT and run.status not in (Status.ABORTED, Status.ABORTING)
         return Verdict(
             run=run.name,
@@ -76,16 +77,18 @@ def for_code(run: Run, code: Code) -> Verdict:
             reason=f"{where}: older code misses {', '.join(run.removes)}"
             if contracted
             else f"{where}: {', '.join(run.removes)} still there",
-            hint="an older release cannot come back: deploy one that uses the new shape" if contracted else None,
+            hint=f"an older release cannot come back: deploy {newer}" if contracted else None,
         )
     if run.has_finished(Phase.CONSTRAIN):
         return Verdict(run=run.name, allowed=True, reason=f"{where}: {', '.join(run.adds)} complete")
     if run.status is Status.ABORTED and run.withdrawn:
         return Verdict(run=run.name, allowed=True, reason=f"{where}: withdrawn, no release needs it")
-    hint = f"go on with: orchestrator advance {run.name} --to constrain"
-    if run.status is Status.ABORTED:
-        hint += f"; or, if no release needs it any more: orchestrator abort {run.name} --withdraw"
-    return Verdict(run=run.name, allowed=False, reason=f"{where}: {', '.join(run.adds)} not complete yet", hint=hint)
+    return Verdict(
+        run=run.name,
+        allowed=False,
+        reason=f"{where}: {', '.join(run.adds)} not complete yet",
+        hint=_way_to(Phase.CONSTRAIN, run),
+    )
 
 
 def for_phase(run: Run, phase: Phase) -> Verdict:
@@ -95,8 +98,22 @@ def for_phase(run: Run, phase: Phase) -> Verdict:
         run=run.name,
         allowed=done,
         reason=f'run "{run.name}" is in {run.phase}/{run.status}: {phase} is {"done" if done else "not done"}',
-        hint=None if done else f"go on with: orchestrator advance {run.name} --to {phase}",
+        hint=None if done else _way_to(phase, run),
     )
+
+
+def _way_to(phase: Phase, run: Run) -> str:
+    """The command that brings a run to the end of a phase."""
+    confirmed = " --confirm-contract" if phase is Phase.CONTRACT else ""
+    advance = f"orchestrator advance {run.name} --to {phase}{confirmed}"
+    match run.status:
+        case Status.ABORTING:
+            return f"finish the abort first: orchestrator abort {run.name}"
+        case Status.ABORTED:
+            forget = f"or, if no release needs it any more: orchestrator abort {run.name} --withdraw"
+            return f"start again with: {advance}; {forget}"
+        case _:
+            return f"go on with: {advance}"
 
 
 def refused(verdicts: Sequence[Verdict]) -> list[Verdict]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 import yaml
 from packaging.version import InvalidVersion, Version
@@ -20,8 +20,11 @@ from orchestrator.errors import PlanError, PlanNotFound, suggestion
 from orchestrator.knobs import Knobs
 from phases.delta import Table
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_SOAK = re.compile(r"(\d+)\s*(s|m|h|d)")
+_SOAK = re.compile(r"([0-9]{1,6}) *(s|m|h|d)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -30,7 +33,11 @@ class ContractGate(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    soak: str | None = Field(default=None, description="time since constrain finished: 90s, 30m, 24h, 7d")
+    soak: str | None = Field(
+        default=None,
+        description="time since constrain finished: 90s, 30m, 24h, 7d",
+        json_schema_extra={"pattern": rf"^ *{_SOAK.pattern} *$"},
+    )
 
     @field_validator("soak")
     @classmethod
@@ -53,7 +60,10 @@ class Plan(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    name: str = Field(description="lower-case letters, digits, - and _; the file is called NAME.yaml")
+    name: str = Field(
+        description="lower-case letters, digits, - and _; the file is called NAME.yaml",
+        json_schema_extra={"pattern": f"^{NAME.pattern}$"},
+    )
     description: str = ""
     release: str | None = Field(
         default=None, description='first release of the application that uses the new shape; quote it: "2.4"'
@@ -233,6 +243,8 @@ class _UniqueKeys(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f'key "{key.value}" is given twice', key.start_mark)
             seen.add(key.value)
@@ -254,7 +266,7 @@ def _check_kinds(data: Mapping[str, Any], node: yaml.Node, source: str) -> None:
         return
     for position, change in enumerate(changes):
         kind = change.get("kind") if isinstance(change, Mapping) else None
-        if kind in kinds():
+        if isinstance(kind, str) and kind in kinds():
             continue
         place = f"{source}:{_line(node, ('changes', position, 'kind'))}"
         meant = suggestion(str(kind), kinds())
@@ -263,25 +275,53 @@ def _check_kinds(data: Mapping[str, Any], node: yaml.Node, source: str) -> None:
 
 
 def _plan_error(error: ValidationError, node: yaml.Node, source: str) -> PlanError:
-    problems, hints = [], []
-    for item in error.errors():
-        path = tuple(part for part in item["loc"] if part not in kinds())
-        place = f"{source}:{_line(node, path)}"
-        key = ".".join(map(str, path))
-        match item["type"]:
-            case "extra_forbidden":
-                allowed = _keys_at(path[:-1])
-                meant = suggestion(str(path[-1]), allowed)
-                problems.append(f'{place}: there is no key "{path[-1]}" here')
-                hints.append((f'did you mean "{meant}"? ' if meant else "") + f"the keys are: {', '.join(allowed)}")
-            case "missing":
-                problems.append(f'{place}: "{key}" is missing')
-            case "string_type":
-                problems.append(f'{place}: "{key}" must be text')
-                hints.append(f'put it in quotes: {path[-1]}: "{item["input"]}"')
-            case _:
-                problems.append(f'{place}: "{key}": {item["msg"].removeprefix("Value error, ")}')
-    return PlanError("\n".join(problems), "\n".join(dict.fromkeys(hints)) or "see docs/plan-file.md for every key")
+    paths = [_path(item["loc"]) for item in error.errors()]
+    found = [
+        (_line(node, path), *_explained(item, path, node))
+        for path, item in zip(paths, error.errors(), strict=True)
+        # a list whose only item is wrong counts as empty as well
+        if not any(path == other[: len(path)] for other in paths if other != path)
+    ]
+    found.sort(key=lambda each: each[0])
+    problems = (f"{source}:{line}: {problem}" for line, problem, _ in found)
+    hints = dict.fromkeys(hint for _, _, hint in found if hint)
+    return PlanError("\n".join(problems), "\n".join(hints) or "see docs/plan-file.md for every key")
+
+
+def _path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The way to an error in the file, without the kind that pydantic adds where there are several."""
+    return loc[:2] + loc[3:] if len(kinds()) > 1 and loc[0] == "changes" else loc
+
+
+def _explained(item: ErrorDetails, path: tuple[int | str, ...], node: yaml.Node) -> tuple[str, str | None]:
+    """What is wrong, and what to write instead."""
+    key, limits = path[-1], item.get("ctx", {})
+    match item["type"]:
+        case "extra_forbidden":
+            allowed = _keys_at(path[:-1])
+            meant = suggestion(str(key), allowed)
+            hint = (f'did you mean "{meant}"? ' if meant else "") + f"the keys are: {', '.join(allowed)}"
+            return f'there is no key "{key}" here', hint
+        case "missing":
+            return f'"{key}" is missing', None
+        case "string_type" if isinstance(written := _at(node, path), yaml.ScalarNode):
+            return f'"{key}" must be text', f'put it in quotes: {key}: "{written.value}"'
+        case "string_type":
+            return f'"{key}" must be text', None
+        case "int_type" | "int_parsing" | "int_from_float":
+            return f'"{key}" must be a whole number', None
+        case "string_too_short" | "too_short":
+            return f'"{key}" must not be empty', None
+        case "tuple_type":
+            return f'"{key}" must be a list', None
+        case "model_type" | "dict_type":
+            return f'"{key}" must be a mapping', None
+        case "greater_than_equal":
+            return f'"{key}" must be at least {limits["ge"]}', None
+        case "less_than_equal":
+            return f'"{key}" must be at most {limits["le"]}', None
+        case _:
+            return f'"{key}": {item["msg"].removeprefix("Value error, ")}', None
 
 
 def _keys_at(path: tuple[Any, ...]) -> list[str]:
@@ -297,21 +337,34 @@ def _keys_at(path: tuple[Any, ...]) -> list[str]:
     return list(dict.fromkeys(key for branch in branches for key in branch.get("properties", {})))
 
 
-def _line(node: yaml.Node, path: tuple[Any, ...]) -> int:
+def _line(node: yaml.Node, path: tuple[int | str, ...]) -> int:
     """The line, counted from 1, of the deepest part of `path` that the file has."""
     line = int(node.start_mark.line) + 1
     for part in path:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((key, value) for key, value in node.value if key.value == str(part)), None)
-            if found is None:
-                return line
-            line, node = int(found[0].start_mark.line) + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = int(node.start_mark.line) + 1
-        else:
+        found = _child(node, part)
+        if found is None:
             return line
+        line, node = int(found[0].start_mark.line) + 1, found[1]
     return line
+
+
+def _at(node: yaml.Node, path: tuple[int | str, ...]) -> yaml.Node | None:
+    """What the file has at `path`."""
+    for part in path:
+        found = _child(node, part)
+        if found is None:
+            return None
+        node = found[1]
+    return node
+
+
+def _child(node: yaml.Node, part: int | str) -> tuple[yaml.Node, yaml.Node] | None:
+    """Key and value of a mapping, or an item of a sequence, twice."""
+    if isinstance(node, yaml.MappingNode):
+        return next(((key, value) for key, value in node.value if key.value == str(part)), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part], node.value[part]
+    return None
 
 
 def template(kind: str, name: str, release: str = "2.4") -> str:

@@ -20,7 +20,9 @@ VALIDATE = SQL("ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
 SET_NOT_NULL = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL")
 IS_NOT_NULL = SQL("CHECK ({column} IS NOT NULL)")
 DROP_CONSTRAINT = SQL("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}")
-FOREIGN_KEY = SQL("FOREIGN KEY ({columns}) REFERENCES {references} ({referenced}){actions}{set_columns}{deferral}")
+FOREIGN_KEY = SQL(
+    "FOREIGN KEY ({columns}) REFERENCES {references} ({referenced}){actions}{set_columns}{deferral}{enforcement}"
+)
 CREATE_STATISTICS = SQL("CREATE STATISTICS {name}{kinds} ON {columns} FROM {table}")
 DROP_STATISTICS = SQL("DROP STATISTICS IF EXISTS {name}")
 ANALYZE = SQL("ANALYZE {table}")
@@ -200,6 +202,7 @@ def _add_foreign_key(key: ForeignKey) -> Iterator[Step]:
         actions=catalog_sql(key.actions),
         set_columns=SQL(" ({})").format(names(key.set_columns)) if key.set_columns else SQL(""),
         deferral=catalog_sql(key.deferral),
+        enforcement=SQL("") if key.enforced else SQL(" NOT ENFORCED"),
     )
     add = ADD_NOT_VALID if key.enforced else ADD_CONSTRAINT
     yield Statement(

@@ -28,10 +28,10 @@ def successor(name: str, renamed: dict[str, str]) -> str:
 
     A column's name counts only as a whole word between underscores, hyphens or the ends. A name without it stays.
     """
-    result = name
-    for old, new in renamed.items():
-        word = re.compile(rf"(?<![^_-]){re.escape(old)}(?![^_-])")
-        result = word.sub(lambda _, new=new: new, result)  # type: ignore[misc]  # mypy cannot infer a default argument
+    # the longest first, and all in one go: a new name is not searched for old ones
+    alternatives = "|".join(map(re.escape, sorted(renamed, key=len, reverse=True)))
+    word = re.compile(rf"(?<![^_-])(?:{alternatives})(?![^_-])")
+    result = word.sub(lambda found: renamed.get(found[0], found[0]), name)
     return result if result == name else fit(result, name)
 
 

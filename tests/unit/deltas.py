@@ -1,0 +1,197 @@
+"""Deltas for the golden SQL: one that asks for as little as possible, one for everything under hostile names."""
+
+from phases.delta import (
+    Default,
+    Delta,
+    ForeignKey,
+    Grant,
+    Identity,
+    Index,
+    NewColumn,
+    OwnedSequence,
+    Pair,
+    Statistics,
+    Sync,
+    Table,
+    TableConstraint,
+    UniqueKey,
+)
+
+LONG = "é" * 31 + "x"
+"""63 bytes in 32 characters: one more would be cut."""
+
+
+def plain() -> Delta:
+    """users.email becomes users.email_address; nothing hangs on it."""
+    return Delta(
+        table=Table("public", "users"),
+        sync=Sync(
+            pairs=(Pair(old="email", new="email_address", old_has_default=False),),
+            trigger="zzzz_orchestrator_rename_email",
+            function="orchestrator_sync_rename_email",
+            counter="orchestrator_conflicts_rename_email",
+        ),
+        add=(NewColumn(name="email_address", type="text"),),
+        drop=("email",),
+        key=("id",),
+    )
+
+
+def hostile() -> Delta:
+    """Two columns of a table without a primary key by which rows could be named, under names that want quoting."""
+    table = Table('sche"ma', 'we"ird%1')
+    other = Table("public", "select")
+    return Delta(
+        table=table,
+        sync=Sync(
+            pairs=(
+                Pair(old="order", new='new"%s', old_has_default=True),
+                Pair(old="it's", new=LONG, old_has_default=False),
+            ),
+            trigger='zzzz"trigger',
+            function="sync'function",
+            counter='count"er',
+        ),
+        add=(
+            NewColumn(
+                name='new"%s',
+                type="character varying(40)",
+                collation=("pg_catalog", "C"),
+                storage="EXTERNAL",
+                compression="lz4",
+                statistics=250,
+                options=("n_distinct=-0.5", "n_distinct_inherited=7"),
+                comment='it\'s 100% "new"',
+                grants=(
+                    Grant(privilege="SELECT", grantee=None, grantable=False),
+                    Grant(privilege="UPDATE", grantee='ro"le', grantable=True),
+                ),
+            ),
+            NewColumn(name=LONG, type="bigint"),
+        ),
+        drop=("order", "it's"),
+        key=(),
+        not_null=('new"%s',),
+        indexes=(
+            Index(
+                name='pkey"next',
+                old_name="we_pkey",
+                unique=True,
+                definition='USING btree ("new""%s")',
+                owned_by_constraint=True,
+                replica_identity=True,
+            ),
+            Index(
+                name="key_next",
+                old_name='old"key',
+                unique=True,
+                definition='USING btree ("new""%s" text_pattern_ops DESC NULLS LAST) INCLUDE (id)',
+                owned_by_constraint=True,
+            ),
+            Index(
+                name="idx_next",
+                old_name="idx%",
+                unique=False,
+                definition='USING gin (lower("new""%s")) WHERE ("new""%s" <> \'x%\'::text)',
+                tablespace="fast disks",
+                comment="for the 'search'",
+                statistics=((1, 300),),
+                rename_to="idx%",
+                clustered=True,
+            ),
+        ),
+        unique_keys=(
+            UniqueKey(name="we_pkey", old_name="we_pkey", index='pkey"next', primary=True, comment="the key"),
+            UniqueKey(
+                name="key_next",
+                old_name='old"key',
+                index="key_next",
+                primary=False,
+                deferral=" DEFERRABLE INITIALLY DEFERRED",
+                comment="no two",
+                rename_to='old"key',
+            ),
+        ),
+        constraints=(
+            TableConstraint(
+                name="che'ck",
+                kind="check",
+                definition='CHECK (("new""%s" ~~ \'%@%\'::text))',
+                violated_by='NOT ("new""%s" ~~ \'%@%\'::text)',
+                comment="an address",
+                rename_to='old"check',
+            ),
+            TableConstraint(name="later", kind="check", definition="CHECK (true)", validated=False),
+            TableConstraint(name="promise", kind="check", definition="CHECK (true) NOT ENFORCED", enforced=False),
+            TableConstraint(name="named_nn", kind="not_null", definition='NOT NULL "new""%s"'),
+            TableConstraint(
+                name="apart",
+                kind="exclude",
+                definition='EXCLUDE USING gist ("new""%s" WITH =)',
+                rename_to="apart_as_before",
+            ),
+        ),
+        foreign_keys=(
+            ForeignKey(
+                table=table,
+                name="out_next",
+                old_name='out"fk',
+                columns=('new"%s', LONG),
+                references=other,
+                referenced_columns=("a", "b"),
+                actions=" MATCH FULL ON UPDATE CASCADE ON DELETE SET NULL",
+                set_columns=(LONG,),
+                deferral=" DEFERRABLE",
+                comment="points out",
+                rename_to='out"fk',
+            ),
+            ForeignKey(
+                table=other,
+                name="in_next",
+                old_name="in_fk",
+                columns=("ref",),
+                references=table,
+                referenced_columns=('new"%s',),
+                actions="",
+                validated=False,
+            ),
+            ForeignKey(
+                table=table,
+                name="self_next",
+                old_name="self_fk",
+                columns=("parent",),
+                references=table,
+                referenced_columns=('new"%s',),
+                actions="",
+                enforced=False,
+            ),
+        ),
+        statistics=(
+            Statistics(
+                schema='sche"ma',
+                name="stat_next",
+                old_name="stat",
+                kinds=("ndistinct", "mcv"),
+                columns='"new""%s", id',
+                target=500,
+                comment="they go together",
+                rename_to="stat",
+            ),
+            Statistics(
+                schema='sche"ma', name="expression_stat", old_name="old_stat", kinds=(), columns='lower("new""%s")'
+            ),
+        ),
+        defaults=(Default(column='new"%s', expression="'100%'::text"),),
+        identities=(
+            Identity(
+                column=LONG,
+                always=True,
+                schema='sche"ma',
+                sequence='se"q',
+                interim="seq_old",
+                options="AS bigint START WITH 1 INCREMENT BY 1 MINVALUE 1 MAXVALUE 9 CACHE 1 NO CYCLE",
+                grants=(Grant(privilege="USAGE", grantee='ro"le', grantable=False),),
+            ),
+        ),
+        sequences=(OwnedSequence(schema='sche"ma', name="serial%seq", column='new"%s'),),
+    )

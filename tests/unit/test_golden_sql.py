@@ -1,0 +1,107 @@
+"""The SQL of every phase, word for word: what a reviewer reads in golden/ is what runs.
+
+`ORCHESTRATOR_WRITE_GOLDEN=1 pytest -n0 tests/unit/test_golden_sql.py` writes the files anew; read every line of the
+difference before it is committed.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from phases import STEPS
+from phases.delta import Delta
+from phases.step import Batches, BuildIndex, DropIndex, LockMode, Phase, Statement, Step, Verify
+from tests.unit.deltas import hostile, plain
+
+GOLDEN = Path(__file__).parent / "golden"
+DELTAS = {"plain": plain, "hostile": hostile}
+
+
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("case", DELTAS)
+def test_each_phase_renders_the_reviewed_sql(case: str, phase: Phase) -> None:
+    path = GOLDEN / f"{case}_{phase}.sql"
+    rendered = "\n".join(line for step in STEPS[phase](DELTAS[case]()) for line in shown(step))
+    if os.environ.get("ORCHESTRATOR_WRITE_GOLDEN"):
+        path.write_text(rendered, encoding="utf-8")
+    assert rendered == path.read_text(encoding="utf-8")
+
+
+def shown(step: Step) -> Iterator[str]:
+    """A step as the golden files have it: title, lock class, locks, statements, then its undo."""
+    yield f"-- {step.title}"
+    yield f"-- {step.lock_class}: {', '.join(f'{lock.mode} on {lock.relation}' for lock in step.locks)}"
+    match step:
+        case Statement():
+            yield from (f"{statement};" for statement in step.sql)
+            if step.violations:
+                yield f"-- broken by: {step.violations};"
+        case BuildIndex():
+            yield f"{step.sql};"
+            yield from (f"{statement};" for statement in step.after)
+            yield f"-- if it breaks off: {step.drop_sql};"
+            if step.tablespace:
+                yield f"-- in tablespace {step.tablespace}"
+        case DropIndex():
+            yield f"{step.sql};"
+        case Batches():
+            yield f"UPDATE {step.table} SET {step.assignments} WHERE {step.differs}; -- guarded by {step.guard}"
+        case Verify():
+            yield f"SELECT {step.keys} FROM {step.table} WHERE {step.differs}; -- guarded by {step.guard}"
+            yield f"-- rows named by {', '.join(step.key_names)}; {'repaired' if step.repair else 'not repaired'}"
+    for undo in step.undo:
+        yield "-- undo:"
+        yield from (f"--   {line}" for line in shown(undo) if line)
+    yield ""
+
+
+def all_steps(delta: Delta) -> list[Step]:
+    return [step for phase in Phase for step in STEPS[phase](delta)]
+
+
+@pytest.mark.parametrize("case", DELTAS)
+def test_a_step_that_stops_writers_is_short_and_all_others_are_long(case: str) -> None:
+    for step in all_steps(DELTAS[case]()):
+        stops = {lock.mode for lock in step.locks} & {LockMode.ACCESS_EXCLUSIVE, LockMode.SHARE_ROW_EXCLUSIVE}
+        assert step.lock_class == ("short exclusive" if stops else "long, harmless"), step.title
+
+
+def test_a_scan_never_shares_a_step_with_a_lock_that_stops_writers() -> None:
+    for step in all_steps(hostile()):
+        if step.lock_class == "short exclusive" and isinstance(step, Statement):
+            assert not any("VALIDATE" in sql or "CREATE INDEX" in sql or "ANALYZE" in sql for sql in step.sql)
+
+
+def test_all_that_is_made_before_contract_can_be_undone() -> None:
+    makes = [
+        step for phase in Phase if phase is not Phase.CONTRACT for step in STEPS[phase](hostile()) if creates(step)
+    ]
+    assert makes
+    assert [step.title for step in makes if not step.undo] == []
+
+
+def creates(step: Step) -> bool:
+    return isinstance(step, BuildIndex) or (
+        isinstance(step, Statement) and any(word in sql for sql in step.sql for word in ("CREATE ", " ADD "))
+    )
+
+
+def test_every_undo_may_run_twice() -> None:
+    for step in all_steps(hostile()):
+        for undo in step.undo:
+            statements = undo.sql if isinstance(undo, Statement) else (undo.sql,)
+            assert all("IF EXISTS" in statement for statement in statements), undo.title
+
+
+def test_contract_validates_before_it_destroys() -> None:
+    steps = list(STEPS[Phase.CONTRACT](hostile()))
+    assert isinstance(steps[0], Verify)
+    assert not any(isinstance(step, Verify) for step in steps[1:])
+
+
+def test_nothing_is_dropped_with_cascade() -> None:
+    assert not any(
+        line for step in all_steps(hostile()) for line in shown(step) if "CASCADE" in line and "DROP" in line
+    )
