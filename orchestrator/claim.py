@@ -33,7 +33,8 @@ TRY_LOCK = "SELECT pg_catalog.pg_try_advisory_lock(%(space)s, %(run)s)"
 # a frozen or dead client must not keep the run for ever, and the role's own timeouts must not end our session
 SESSION = (
     "SET statement_timeout = '30s'",
-    "SET lock_timeout = '5s'",
+    # a runner that was frozen in a batch holds the run's row until the server ends it (10 s)
+    "SET lock_timeout = '20s'",
     "SET idle_session_timeout = 0",
 )
 HOLDER = """
@@ -48,7 +49,10 @@ SELECT a.pid, COALESCE(a.application_name, '') AS application, COALESCE(a.usenam
        COALESCE(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::float8 AS age_s,
        left(regexp_replace(COALESCE(a.query, ''), '\\s+', ' ', 'g'), 120) AS query
 FROM pg_catalog.pg_stat_activity a
-WHERE a.pid = ANY (pg_catalog.pg_blocking_pids(%(pid)s))
+-- pg_blocking_pids() stops the lock manager for a moment: asked only about a session that does wait
+WHERE a.pid = ANY (CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(%(pid)s) w
+                                     WHERE w.wait_event_type = 'Lock')
+                        THEN pg_catalog.pg_blocking_pids(%(pid)s) END)
 ORDER BY a.xact_start
 """
 
@@ -62,11 +66,17 @@ class Watched:
     connection: psycopg.Connection[Any]
     stoppable: bool
     """Whether a request to stop cancels it; a batch is let finish instead."""
-    deadline: float | None
+    limit_s: float | None
+    started: float = field(default_factory=time.monotonic)
     blockers: tuple[Blocker, ...] = ()
     seen: dict[int, Blocker] = field(default_factory=dict)
     waited_s: float = 0.0
     cancelled_for: str | None = None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the statement began."""
+        return time.monotonic() - self.started
 
 
 class Claim:
@@ -170,9 +180,8 @@ class Claim:
         self, connection: Connection, title: str, *, stoppable: bool, limit_s: float | None = None
     ) -> Iterator[Watched]:
         """While inside, the thread names who blocks this connection, and cancels it when asked or when time is up."""
-        deadline = time.monotonic() + limit_s if limit_s is not None else None
         raw = driver(connection)
-        watched = self.last_watched = Watched(title, raw.info.backend_pid, raw, stoppable, deadline)
+        watched = self.last_watched = Watched(title, raw.info.backend_pid, raw, stoppable, limit_s)
         with self._mutex:
             self._watched = watched
         self._wake.set()
@@ -233,6 +242,10 @@ class Claim:
         except (SQLAlchemyError, psycopg.Error) as error:
             logger.warning("lost the claim's connection: %s", error, extra={"run": self.run.name})
             self._lose(f'the connection that holds run "{self.run.name}" was lost', connection_died=True)
+        except Exception:
+            # whatever it is, nobody watches any more: the runner must not work on
+            logger.exception("the watching thread failed", extra={"run": self.run.name})
+            self._lose(f'nothing watches over run "{self.run.name}" any more')
 
     def _beat(self) -> None:
         assert self._connection is not None
@@ -251,7 +264,7 @@ class Claim:
             watched = self._watched
             if watched is None:
                 return
-            if watched.deadline is not None and time.monotonic() > watched.deadline:
+            if watched.limit_s is not None and watched.elapsed_s > watched.limit_s:
                 self._cancel(watched, TOO_LONG)
             elif watched.stoppable and self._stop_reason is not None:
                 self._cancel(watched, self._stop_reason)

@@ -232,6 +232,8 @@ def advance(
         _context(quiet=quiet or json), name, to=to, confirm_contract=confirm_contract, take_over=take_over
     )
     typer.echo(render.as_json(render.run_json(run)) if json else f"{run.name}: {run.phase} {run.status}")
+    if not json:
+        _say(f"waits for {_views(name)[0].waits_for}")
 
 
 @app.command()

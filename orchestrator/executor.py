@@ -6,16 +6,17 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import NoReturn, TypeVar
 
 import psycopg
 from sqlalchemy import Connection, Engine
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential, wait_random
 
 from orchestrator.backfill.loop import run_batches, run_verification
 from orchestrator.claim import TOO_LONG, Claim, Watched
-from orchestrator.database import fetch, run, set_local, sqlstate
+from orchestrator.database import fetch, run, scalar, set_local, sqlstate
 from orchestrator.errors import LockNotObtained, NotVerified, StepFailed, StoppedOnRequest
 from orchestrator.journal import store
 from orchestrator.journal.store import StepRow
@@ -26,11 +27,15 @@ from phases.step import Batches, BuildIndex, DropIndex, LockClass, Statement, St
 
 logger = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
+
 LOCK_STATES = {"55P03", "40P01", "40001"}
 """lock_not_available, deadlock_detected, serialization_failure: rolled back whole, worth another try."""
 CANCELLED = "57014"
 """query_canceled: by statement_timeout, by our own cancel request, or by an operator's pg_cancel_backend."""
 
+SET_TABLESPACE = "SELECT pg_catalog.set_config('default_tablespace', %(name)s, false)"
+DEADLOCK_TIMEOUT_MS = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'"
 INDEX_STATE = """
 SELECT i.indisvalid AS valid, c.oid::bigint AS oid,
        EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index p WHERE p.index_relid = c.oid) AS being_built
@@ -50,6 +55,9 @@ class Executor:
         self.settings = settings
         self.reporter = reporter
         self.name = name
+        self._waited_s = 0.0
+        with engine.connect() as connection:
+            self.deadlock_timeout_ms = int(scalar(connection, DEADLOCK_TIMEOUT_MS))
 
     def execute(self, row: StepRow) -> None:
         """Runs a step and notes it in the journal.
@@ -61,61 +69,69 @@ class Executor:
         """
         self.claim.check()
         step = load_step(row.payload)
-        self.reporter.step_started(step.title)
-        started = time.monotonic()
-        waited_ms = self._dispatch(row, step)
-        self.reporter.step_done(step.title, time.monotonic() - started, waited_ms)
+
+        def done(connection: Connection) -> None:
+            self.claim.fence(connection)
+            store.step_done(connection, self.claim.run.id, row.position)
+
+        with self._told(step):
+            match step:
+                case Statement():
+                    self._statement(row.position, step, done)
+                case BuildIndex():
+                    self._build_index(row, step, done)
+                case DropIndex():
+                    self._begin(row)
+                    self._autocommit(row.position, step, step.sql)
+                    self._note(done)
+                case Batches():
+                    self._begin(row)
+                    run_batches(self, row.position, step)
+                    self._note(done)
+                case Verify():
+                    self._begin(row)
+                    run_verification(self, row.position, step)
+                    self._note(done)
 
     def undo(self, row: StepRow) -> None:
         """Runs what takes a step back, and notes it; a step without undo is only noted."""
-        step = load_step(row.payload)
-        for undo in step.undo:
-            self.reporter.step_started(undo.title)
-            started = time.monotonic()
-            match undo:
-                case Statement():
-                    # repeated if we die before the note below: every undo says IF EXISTS
-                    waited = self._statement(row.position, undo, lambda connection, _: self.claim.fence(connection))
-                case DropIndex():
-                    waited = self._drop_index(row.position, undo)
-            self.reporter.step_done(undo.title, time.monotonic() - started, waited)
-        with self.engine.begin() as connection:
+        self.claim.check()
+        for undo in load_step(row.payload).undo:
+            with self._told(undo):
+                match undo:
+                    case Statement():
+                        # repeated if we die before the note below: every undo says IF EXISTS
+                        self._statement(row.position, undo, self.claim.fence)
+                    case DropIndex():
+                        self._autocommit(row.position, undo, undo.sql)
+
+        def undone(connection: Connection) -> None:
             self.claim.fence(connection)
             store.step_undone(connection, self.claim.run.id, row.position)
 
-    def _dispatch(self, row: StepRow, step: Step) -> float:
-        """Runs a step of any form; returns the milliseconds for which it waited for locks."""
+        self._note(undone)
 
-        def done(connection: Connection, waited_ms: float) -> None:
-            self.claim.fence(connection)
-            store.step_done(connection, self.claim.run.id, row.position, lock_wait_ms=waited_ms)
-
-        match step:
-            case Statement():
-                return self._statement(row.position, step, done)
-            case BuildIndex():
-                return self._build_index(row, step, done)
-            case DropIndex():
-                self._begin(row)
-                waited = self._drop_index(row.position, step)
-                with self.engine.begin() as connection:
-                    done(connection, waited)
-                return waited
-            case Batches():
-                self._begin(row)
-                run_batches(self, row.position, step)
-            case Verify():
-                self._begin(row)
-                run_verification(self, row.position, step)
-        with self.engine.begin() as connection:
-            done(connection, 0)
-        return 0
+    @contextmanager
+    def _told(self, step: Step) -> Iterator[None]:
+        """Tells whoever listens when a step begins and ends."""
+        self.reporter.step_started(step.title)
+        started, self._waited_s = time.monotonic(), 0.0
+        yield
+        self.reporter.step_done(step.title, time.monotonic() - started, self._waited_s * 1000)
 
     def _begin(self, row: StepRow) -> None:
-        if row.status == "pending":
-            with self.engine.begin() as connection:
-                self.claim.fence(connection)
-                store.step_started(connection, self.claim.run.id, row.position)
+        if row.status != "pending":
+            return
+
+        def begun(connection: Connection) -> None:
+            self.claim.fence(connection)
+            store.step_started(connection, self.claim.run.id, row.position)
+
+        self._note(begun)
+
+    def _note(self, write: Callable[[Connection], object]) -> None:
+        with self.engine.begin() as connection:
+            write(connection)
 
     def tagged(self, sql: str, position: int) -> str:
         """SQL with a comment that tells whoever sees it in pg_stat_activity where it comes from."""
@@ -123,80 +139,75 @@ class Executor:
 
     # statements
 
-    def _statement(self, position: int, step: Statement, note: Callable[[Connection, float], object]) -> float:
+    def _statement(self, position: int, step: Statement, note: Callable[[Connection], object]) -> None:
         if step.lock_class is LockClass.LONG:
-            return self._long(position, step, note)
-        return self.guarded(
-            step.title, position, lambda waited_ms: self._short_attempt(position, step, note, waited_ms)
-        )
+            self._long(position, step, note)
+        else:
+            self.guarded(step.title, position, lambda: self._short(position, step, note))
 
-    def _short_attempt(
-        self, position: int, step: Statement, note: Callable[[Connection, float], object], waited_ms: float
-    ) -> float:
+    def _short(self, position: int, step: Statement, note: Callable[[Connection], object]) -> None:
         """One try at a short exclusive step: journal first, so that the lock is held for the DDL and COMMIT alone."""
-        settings = self.settings
-        limit_ms = settings.lock_timeout_ms * max(1, len(step.locks)) + settings.lock_hold_ms
-        with self.engine.connect() as connection, connection.begin():
+        lock_timeout_ms = self._lock_timeout_ms(step)
+        limit_ms = lock_timeout_ms * max(1, len(step.locks)) + self.settings.lock_hold_ms
+        with self.engine.begin() as connection:
             set_local(
                 connection,
                 # bounds the queue that forms behind us; each lock of the step may wait as long
-                lock_timeout=settings.lock_timeout_ms,
-                statement_timeout=settings.lock_timeout_ms + settings.lock_hold_ms,
+                lock_timeout=lock_timeout_ms,
+                statement_timeout=limit_ms,
                 # should this process be frozen between two statements, the server ends it and frees the lock
-                idle_in_transaction_session_timeout=settings.lock_hold_ms,
+                idle_in_transaction_session_timeout=self.settings.lock_hold_ms,
             )
-            note(connection, waited_ms)
+            note(connection)
             # it may be cancelled at any time: all of it is rolled back, and a resumed run does it again
             with self._translated(step, connection, limit_s=limit_ms / 1000) as watched:
                 run(connection, self.tagged(";\n".join(step.sql), position))
-        return watched.waited_s * 1000
+        self._note_wait(position, watched)
 
-    def _long(self, position: int, step: Statement, note: Callable[[Connection, float], object]) -> float:
+    def _lock_timeout_ms(self, step: Statement) -> int:
+        """Several tables: shorter than deadlock_timeout by so much that it is always us who gives way.
+
+        A session that waits for our first lock while we wait for one of its own began to wait after us; it looks for
+        a deadlock only after deadlock_timeout, and by then we are gone.
+        """
+        if len(step.locks) == 1:
+            return self.settings.lock_timeout_ms
+        return min(self.settings.lock_timeout_ms, self.deadlock_timeout_ms // 2)
+
+    def _long(self, position: int, step: Statement, note: Callable[[Connection], object]) -> None:
         """SHARE UPDATE EXCLUSIVE or less: nobody queues behind it, so nothing cuts it short; the note comes last."""
-        with self.engine.connect() as connection, connection.begin():
+        with self.engine.begin() as connection:
             set_local(connection, lock_timeout=0, statement_timeout=0, idle_in_transaction_session_timeout=0)
             with self._translated(step, connection) as watched:
                 run(connection, self.tagged(";\n".join(step.sql), position))
-            note(connection, watched.waited_s * 1000)
-        self._note_waits(watched)
-        return watched.waited_s * 1000
+            note(connection)
+        self._note_wait(position, watched)
 
-    def guarded(self, title: str, position: int, attempt: Callable[[float], float]) -> float:
-        """Tries until the lock is had or the budget spent, with growing, jittered pauses in which others go first.
-
-        `attempt` takes and returns milliseconds waited.
-        """
-        waited_ms = 0.0
+    def guarded(self, title: str, position: int, attempt: Callable[[], Result]) -> Result:
+        """Tries until the lock is had or the budget spent, with growing, jittered pauses in which others go first."""
 
         def remember(state: RetryCallState) -> None:
             assert state.next_action is not None
-            nonlocal waited_ms
-            last = self.claim.last_watched
-            waited = last.waited_s * 1000 if last else 0.0
-            waited_ms += waited
-            self._note_waits(last)
-            with self.engine.begin() as connection:
-                self.claim.fence(connection)
-                store.step_attempt(connection, self.claim.run.id, position, lock_wait_ms=waited)
+            self._note_wait(position, self.claim.last_watched, failed=True)
             self.reporter.retrying(title, state.attempt_number, state.next_action.sleep)
 
         retrying = Retrying(
             stop=stop_after_delay(self.settings.lock_budget_s),
-            wait=wait_exponential_jitter(initial=0.2, max=30, jitter=0.5),
+            wait=wait_exponential(multiplier=0.2, max=30) + wait_random(0, 0.5),
             retry=retry_if_exception(lambda error: sqlstate(error) in LOCK_STATES),
             before_sleep=remember,
             sleep=self._sleep,
             reraise=True,
         )
         try:
-            return waited_ms + retrying(attempt, 0.0)
+            return retrying(attempt)
         except DBAPIError as error:
             if sqlstate(error) not in LOCK_STATES:
                 raise
-            self._note_waits(self.claim.last_watched)
+            last = self.claim.last_watched
+            self._note_wait(position, last, failed=True)
             raise LockNotObtained(
-                f"{title}: no lock within {self.settings.lock_budget_s:g} s",
-                self._blocker_hint(self.claim.last_watched),
+                f"{title}: no lock within {self.settings.lock_budget_s:g} s", self._blocker_hint(last)
             ) from error
 
     def _sleep(self, seconds: float) -> None:
@@ -209,18 +220,25 @@ class Executor:
             return again
         return "\n".join(("blocked by:", *(f"  {blocker}" for blocker in watched.seen.values()), again))
 
-    def _note_waits(self, watched: Watched | None) -> None:
-        """Who blocked us goes into the history."""
-        if watched is None or not watched.seen:
+    def _note_wait(self, position: int, watched: Watched | None, *, failed: bool = False) -> None:
+        """Who blocked us and for how long goes into the history, and an attempt that failed is counted."""
+        if watched is None or not (watched.seen or failed):
             return
+        self._waited_s += watched.waited_s
+        milliseconds = watched.waited_s * 1000
         with self.engine.begin() as connection:
-            store.add_event(
-                connection,
-                self.claim.run.id,
-                "lock_wait",
-                f"{watched.title} waited {watched.waited_s * 1000:.0f} ms for a lock",
-                detail={"blockers": [blocker.as_json() for blocker in watched.seen.values()]},
+            self.claim.fence(connection)
+            store.step_waited(
+                connection, self.claim.run.id, position, lock_wait_ms=milliseconds, attempts=1 if failed else 0
             )
+            if watched.seen:
+                store.add_event(
+                    connection,
+                    self.claim.run.id,
+                    "lock_wait",
+                    f"{watched.title} waited {milliseconds:.0f} ms for a lock" + (" in vain" if failed else ""),
+                    detail={"blockers": [blocker.as_json() for blocker in watched.seen.values()]},
+                )
 
     @contextmanager
     def _translated(self, step: Step, connection: Connection, *, limit_s: float | None = None) -> Iterator[Watched]:
@@ -236,7 +254,7 @@ class Executor:
         state = sqlstate(error)
         if state == CANCELLED:
             self.claim.check()
-            if watched.cancelled_for == TOO_LONG or "statement timeout" in str(error.orig):
+            if watched.cancelled_for == TOO_LONG or (watched.limit_s and watched.elapsed_s >= watched.limit_s):
                 raise StepFailed(
                     f"{step.title}: cancelled after {self.settings.lock_hold_ms} ms, so that nobody waits longer",
                     "nothing was changed; look at what slows it down, or allow more with --lock-hold-ms",
@@ -266,15 +284,14 @@ class Executor:
 
     # indexes
 
-    def _build_index(self, row: StepRow, step: BuildIndex, done: Callable[[Connection, float], None]) -> float:
+    def _build_index(self, row: StepRow, step: BuildIndex, done: Callable[[Connection], None]) -> None:
         """The catalog, not our memory, says whether the index is there: a killed build leaves an invalid one."""
         if row.status == "pending":
             self._claim_name(row, step)
-        waited_ms = 0.0
         while True:
             state = self._index_state(step)
             if state is None:
-                waited_ms += self._create_index(row, step)
+                self._create_index(row, step)
             elif state["valid"]:
                 break
             elif state["being_built"]:
@@ -289,8 +306,7 @@ class Executor:
             set_local(connection, lock_timeout=0, statement_timeout=0)
             for statement in step.after:
                 run(connection, self.tagged(statement, row.position))
-            done(connection, waited_ms)
-        return waited_ms
+            done(connection)
 
     def _claim_name(self, row: StepRow, step: BuildIndex) -> None:
         with self.engine.begin() as connection:
@@ -302,23 +318,25 @@ class Executor:
             self.claim.fence(connection)
             store.step_started(connection, self.claim.run.id, row.position)
 
-    def _index_state(self, step: BuildIndex) -> Any:
+    def _index_state(self, step: BuildIndex) -> RowMapping | None:
         with self.engine.connect() as connection:
             rows = fetch(connection, INDEX_STATE, {"schema": step.schema, "name": step.name})
         return rows[0] if rows else None
 
-    def _create_index(self, row: StepRow, step: BuildIndex) -> float:
+    def _create_index(self, row: StepRow, step: BuildIndex) -> None:
         try:
-            return self._autocommit(row.position, step, step.sql, tablespace=step.tablespace)
+            self._autocommit(row.position, step, step.sql, tablespace=step.tablespace)
         except StepFailed:
             # an invalid unique index still refuses duplicates: it must not stay and fail the application's writes
             self._autocommit(row.position, step, step.drop_sql)
             raise
+        except DBAPIError as error:
+            if sqlstate(error) not in LOCK_STATES:
+                raise
+            # it lost a deadlock; our caller looks at the catalog, removes what is left and begins again
+            logger.info("lost a deadlock: %s", step.title, extra={"run": self.name})
 
-    def _drop_index(self, position: int, step: DropIndex) -> float:
-        return self._autocommit(position, step, step.sql)
-
-    def _autocommit(self, position: int, step: Step, sql: str, *, tablespace: str | None = None) -> float:
+    def _autocommit(self, position: int, step: Step, sql: str, *, tablespace: str | None = None) -> None:
         """CONCURRENTLY: outside a transaction, without timeouts (lock_timeout would leave an invalid index behind).
 
         Session settings are safe here: the connection is direct, ours, and closed afterwards.
@@ -327,28 +345,10 @@ class Executor:
             run(connection, "SET lock_timeout = 0")
             run(connection, "SET statement_timeout = 0")
             if tablespace is not None:
-                fetch(
-                    connection,
-                    "SELECT pg_catalog.set_config('default_tablespace', %(name)s, false)",
-                    {"name": tablespace},
-                )
-
-            def attempt(_: float) -> float:
-                with self._translated(step, connection) as watched:
-                    run(connection, self.tagged(sql, position))
-                self._note_waits(watched)
-                return watched.waited_s * 1000
-
-            if isinstance(step, BuildIndex):
-                # a build that lost a deadlock is removed and begun again by our caller, through the catalog
-                try:
-                    return attempt(0)
-                except DBAPIError as error:
-                    if sqlstate(error) in LOCK_STATES:
-                        logger.info("lost a deadlock: %s", step.title, extra={"run": self.name})
-                        return 0
-                    raise
-            return self.guarded(step.title, position, attempt)
+                fetch(connection, SET_TABLESPACE, {"name": tablespace})
+            with self._translated(step, connection) as watched:
+                run(connection, self.tagged(sql, position))
+        self._note_wait(position, watched)
 
     def not_verified(self, step: Verify, rows: int, keys: list[str]) -> NotVerified:
         """The error of a comparison that failed."""

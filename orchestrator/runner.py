@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from types import FrameType
 from typing import TypeVar
 
@@ -422,7 +422,16 @@ def _differences(before: Delta, now: Delta) -> Iterator[str]:
         for label in sorted(old.keys() | new.keys()):
             if old.get(label) != new.get(label):
                 change = "is new" if label not in old else "is gone" if label not in new else "is different"
-                yield f'{word} "{label}" {change} on {before.table.schema}.{before.table.name}'
+                where = f"on {before.table.schema}.{before.table.name}"
+                yield f'{word} "{label}" {change} {where}{_details(old.get(label), new.get(label))}'
+
+
+def _details(old: object, new: object) -> str:
+    """What is different, attribute by attribute."""
+    if not (is_dataclass(old) and is_dataclass(new)):
+        return ""
+    pairs = ((each.name, getattr(old, each.name), getattr(new, each.name)) for each in fields(old))
+    return ": " + ", ".join(f"{name} was {was!r} and is {now!r}" for name, was, now in pairs if was != now)
 
 
 def _label(item: object) -> str:

@@ -31,6 +31,8 @@ milliseconds. A GiST index over 8 MB of rows took well under the default bound o
 
 _SYSTEM_COLUMNS = {"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}
 
+_OURS = {"orchestrator", "information_schema"}
+
 _ADVICE = {
     "view": "drop the view before, or let it read the new column, and create it again after contract",
     "materialized view": "drop it before, or let it read the new column, and create it again after contract",
@@ -108,6 +110,8 @@ class Succession:
                 f'table "{table}" is partitioned, a partition, or takes part in inheritance',
                 "not supported yet: each partition would need its own ranges and indexes",
             )
+        if facts.table.schema in _OURS or facts.table.schema.startswith("pg_"):
+            yield f'"{table}" is a table of the system or of this program', "plans are for the application's tables"
         if not facts.owned:
             yield f'our role does not own table "{table}"', "connect as its owner, or as a member of the owning role"
         if not facts.may_create:
@@ -330,6 +334,12 @@ class Succession:
             yield (
                 f'column "{old}" of "{table}" is generated',
                 "add a generated column under the new name, deploy, and drop the old one: nothing has to be copied",
+            )
+        if column.constrained_domain:
+            yield (
+                f'the type of column "{old}" of "{table}" is domain {column.type}, which has constraints or a default',
+                "adding a column of it would rewrite the whole table under ACCESS EXCLUSIVE: change the column to the "
+                "domain's base type with a check of its own first",
             )
         if column.security_label:
             yield f'column "{old}" of "{table}" has a security label', "take it off for the time of the run"

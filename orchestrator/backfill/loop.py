@@ -16,8 +16,8 @@ from sqlalchemy.exc import DBAPIError
 
 from orchestrator.backfill.pace import FIRST_BLOCKS, Pace
 from orchestrator.catalog.reader import may_replicate
-from orchestrator.database import fetch, run, scalar, set_local, sqlstate
-from orchestrator.errors import StepFailed
+from orchestrator.database import fetch, run, set_local, sqlstate
+from orchestrator.errors import StepFailed, StoppedOnRequest
 from orchestrator.journal import store
 from orchestrator.journal.store import Control, Progress
 from phases.sql import catalog_sql, text
@@ -47,7 +47,6 @@ SELECT pg_catalog.pg_relation_filenode(c.oid)::bigint AS filenode, c.oid::bigint
        (SELECT t.tgenabled::text FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = %(guard)s) AS guard
 FROM pg_catalog.pg_class c WHERE c.oid = %(table)s::regclass
 """
-DEADLOCK_TIMEOUT_MS = "SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'"
 LOCK_TABLE = SQL("LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
 
 # PostgreSQL 14+ reads just these blocks (TID Range Scan); a row that moves behind us was touched by the trigger
@@ -104,7 +103,6 @@ class Loop:
         with executor.engine.connect() as connection:
             self._knobs = store.control(connection, self.claim.run.id).knobs
             self._replica = may_replicate(connection)
-            self._deadlock_ms = int(scalar(connection, DEADLOCK_TIMEOUT_MS))
 
     # the two jobs
 
@@ -133,7 +131,7 @@ class Loop:
             while progress.next_block < progress.total_blocks:
                 self.claim.check()
                 try:
-                    progress = self._compare(step, progress, pace)
+                    progress = self._guarded_comparison(step, progress, pace)
                 except Rewritten:
                     progress = self._start_over(progress)
             if progress.pass_differences == 0:
@@ -171,6 +169,10 @@ class Loop:
         pace.took(milliseconds, end - progress.next_block)
         return self._committed(control)
 
+    def _guarded_comparison(self, step: Verify, progress: Progress, pace: Pace) -> Progress:
+        """A table that somebody has locked is waited for, within the budget."""
+        return self.executor.guarded(self.title, self.position, lambda: self._compare(step, progress, pace))
+
     def _compare(self, step: Verify, progress: Progress, pace: Pace) -> Progress:
         end = min(progress.next_block + pace.blocks, progress.total_blocks)
         parts = self._parts(progress.next_block, end, step.differs)
@@ -203,13 +205,11 @@ class Loop:
         """Sets the rows of a range right. Few rows: waits for locked ones, as a guarded lock, within the budget."""
         statement = UPDATE.format(assignments=catalog_sql(step.assignments), **parts)
 
-        def attempt(_: float) -> float:
-            with self.executor.engine.connect() as connection, connection.begin():
-                self._settings(connection, timeout_ms=self._batch_timeout_ms(self._deadlock_ms))
-                self.claim.fence(connection)
-                with self.claim.watching(connection, self.title, stoppable=True) as watched:
+        def attempt() -> None:
+            with self.executor.engine.begin() as connection:
+                self._prepare(connection, timeout_ms=self._batch_timeout_ms(self.executor.deadlock_timeout_ms))
+                with self.claim.watching(connection, self.title, stoppable=True):
                     run(connection, self.executor.tagged(text(statement), self.position))
-                return watched.waited_s * 1000
 
         self.executor.guarded(self.title, self.position, attempt)
 
@@ -240,7 +240,7 @@ class Loop:
             raise Rewritten
 
     def _batch_timeout_ms(self, target_ms: float) -> int:
-        return max(1, int(min(5 * target_ms, DEADLOCK_SHARE * self._deadlock_ms)))
+        return max(1, int(min(5 * target_ms, DEADLOCK_SHARE * self.executor.deadlock_timeout_ms)))
 
     def _parts(self, first: int, end: int, differs: str) -> dict[str, Any]:
         condition = catalog_sql(differs)
@@ -351,7 +351,7 @@ class Loop:
         return pace
 
     def _target_ms(self) -> float:
-        return min(float(self._knobs.target_batch_ms), DEADLOCK_SHARE * self._deadlock_ms / 2)
+        return min(float(self._knobs.target_batch_ms), DEADLOCK_SHARE * self.executor.deadlock_timeout_ms / 2)
 
     def _eased(self, error: DBAPIError, pace: Pace, stubborn: int) -> int:
         """A batch that was rolled back for a reason that a smaller one, or a second try, can mend."""
@@ -365,6 +365,12 @@ class Loop:
                 return stubborn + 1 if at_smallest else 0
             case "57014":
                 self.claim.check()
+                watched = self.claim.last_watched
+                if watched is not None and watched.elapsed_s * 1000 < self._batch_timeout_ms(pace.target_ms):
+                    raise StoppedOnRequest(
+                        f"{self.title}: a batch was cancelled by somebody with pg_cancel_backend",
+                        f"go on with: orchestrator advance {self.executor.name}",
+                    ) from error
                 pace.timed_out()
                 return stubborn
             case _:
@@ -374,12 +380,11 @@ class Loop:
         """Nobody may skip a lock on the whole table: waits for it as a guarded step does."""
         statement = text(LOCK_TABLE.format(table=catalog_sql(self.table)))
 
-        def attempt(_: float) -> float:
-            with self.executor.engine.connect() as connection, connection.begin():
+        def attempt() -> None:
+            with self.executor.engine.begin() as connection:
                 set_local(connection, lock_timeout=self.executor.settings.lock_timeout_ms)
-                with self.claim.watching(connection, self.title, stoppable=True) as watched:
+                with self.claim.watching(connection, self.title, stoppable=True):
                     run(connection, self.executor.tagged(statement, self.position))
-                return watched.waited_s * 1000
 
         self.executor.guarded(self.title, self.position, attempt)
 

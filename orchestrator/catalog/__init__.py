@@ -29,6 +29,8 @@ class Column:
     generated: bool
     identity: Literal["", "a", "d"]
     security_label: bool
+    constrained_domain: bool
+    """Whether its type is a domain with a check, NOT NULL or default, its own or of a domain below."""
 
 
 @dataclass(frozen=True, kw_only=True)

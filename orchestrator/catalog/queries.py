@@ -45,6 +45,10 @@ SELECT a.attname AS name, a.attnum::int AS number, format_type(a.atttypid, a.att
        a.attgenerated <> '' AS generated, a.attidentity::text AS identity,
        EXISTS (SELECT 1 FROM pg_seclabel s WHERE s.classoid = 'pg_class'::regclass AND s.objoid = a.attrelid
                AND s.objsubid = a.attnum) AS security_label,
+       EXISTS (WITH RECURSIVE chain AS (
+                 SELECT t.* UNION ALL SELECT b.* FROM chain c JOIN pg_type b ON b.oid = c.typbasetype)
+               SELECT FROM chain c WHERE c.typtype = 'd' AND (c.typnotnull OR c.typdefault IS NOT NULL
+                 OR EXISTS (SELECT FROM pg_constraint k WHERE k.contypid = c.oid))) AS constrained_domain,
        a.attacl AS acl
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid

@@ -401,19 +401,19 @@ def step_started(connection: Connection, run_id: int, position: int) -> None:
     _update_step(connection, run_id, position, status="started", started_at=func.clock_timestamp())
 
 
-def step_attempt(connection: Connection, run_id: int, position: int, *, lock_wait_ms: float) -> None:
-    """Counts an attempt, and how long it waited for its lock."""
+def step_waited(connection: Connection, run_id: int, position: int, *, lock_wait_ms: float, attempts: int) -> None:
+    """Adds to a step's attempts, and to the time it waited for locks."""
     step = tables.step
     _update_step(
         connection,
         run_id,
         position,
-        attempts=step.c.attempts + 1,
+        attempts=step.c.attempts + attempts,
         lock_wait_ms=step.c.lock_wait_ms + lock_wait_ms,
     )
 
 
-def step_done(connection: Connection, run_id: int, position: int, *, lock_wait_ms: float = 0) -> None:
+def step_done(connection: Connection, run_id: int, position: int) -> None:
     """Notes that a step is done; in the step's own transaction wherever it has one."""
     step = tables.step
     _update_step(
@@ -422,7 +422,6 @@ def step_done(connection: Connection, run_id: int, position: int, *, lock_wait_m
         position,
         status="done",
         attempts=step.c.attempts + 1,
-        lock_wait_ms=step.c.lock_wait_ms + lock_wait_ms,
         started_at=func.coalesce(step.c.started_at, func.now()),
         finished_at=func.clock_timestamp(),
     )
