@@ -24,10 +24,18 @@ class Context:
     settings: Settings
     reporter: Reporter
 
-    def engine(self, *, direct: bool = False, name: str | None = None) -> Engine:
-        """An engine; `direct` where a pooler would not do."""
-        url = self.settings.direct if direct else self.settings.database_url
-        return database.engine(url, application_name=f"orchestrator {name}" if name else "orchestrator")
+    def engine(self, *, direct: bool = False) -> Engine:
+        """An engine for a few transactions; `direct` where a pooler would not do."""
+        return database.engine(self.settings.direct if direct else self.settings.database_url)
+
+    @contextmanager
+    def working_engine(self, name: str) -> Iterator[Engine]:
+        """The engine of a runner: direct, named after its run, its connections kept until the end."""
+        engine = database.engine(self.settings.direct, application_name=f"orchestrator {name}", keep=True)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
 
 
 @contextmanager

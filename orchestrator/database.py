@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import sqlalchemy
-from sqlalchemy import Connection, Engine, NullPool
+from sqlalchemy import Connection, Engine, NullPool, QueuePool
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 
@@ -21,8 +21,10 @@ _RAW = {"no_parameters": True}
 """Without it psycopg would read a `%` in a name as a placeholder."""
 
 
-def engine(dsn: str, *, application_name: str = "orchestrator") -> Engine:
+def engine(dsn: str, *, application_name: str = "orchestrator", keep: bool = False) -> Engine:
     """An engine over libpq's own reading of `dsn` (a URL, `key=value` pairs, or empty for the PG* variables).
+
+    With `keep` connections are used again until `dispose()`: for who makes thousands of transactions.
 
     READ COMMITTED whatever the role's default: a batch that waits for a row must then see its newest version.
     No prepared statements: a pooler in transaction mode would lose them.
@@ -49,7 +51,7 @@ def engine(dsn: str, *, application_name: str = "orchestrator") -> Engine:
     return sqlalchemy.create_engine(
         "postgresql+psycopg://",
         creator=connect,
-        poolclass=NullPool,
+        poolclass=QueuePool if keep else NullPool,
         isolation_level="READ COMMITTED",
         use_native_hstore=False,  # saves a query at each connection
     )

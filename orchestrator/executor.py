@@ -342,6 +342,8 @@ class Executor:
         Session settings are safe here: the connection is direct, ours, and closed afterwards.
         """
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            # not to go back among the others with these settings: closed at the end
+            connection.detach()
             run(connection, "SET lock_timeout = 0")
             run(connection, "SET statement_timeout = 0")
             if tablespace is not None:

@@ -19,6 +19,12 @@ class Knobs(BaseModel):
         description="time one batch should take, in ms: as long may a write wait for a row of it; 700 keeps a batch "
         "below PostgreSQL's deadlock_timeout",
     )
+    stripes: int = Field(
+        default=0,
+        ge=0,
+        le=32,
+        description="passes over each window of blocks, so that most updates are HOT; 0: found out by itself",
+    )
     pause_between_batches_ms: int = Field(
         default=0, ge=0, le=60_000, description="rest after each batch, in ms: a simple way to go easier on the server"
     )

@@ -60,6 +60,8 @@ def status_one(view: View) -> str:
         lines.append(f"  step       {view.steps_done + 1} of {view.steps_total}: {view.step}")
     if view.progress:
         lines.append(f"  progress   {progress_line(view.progress)}")
+        if view.progress.remark:
+            lines.append(f"  remark     {view.progress.remark}")
     if view.heartbeat and view.runner != "none":
         beat = view.heartbeat
         lines.append(
@@ -81,6 +83,8 @@ def progress_line(progress: Progress) -> str:
     if progress.rows:
         about = f" of about {progress.estimated_rows:,}" if progress.estimated_rows >= progress.rows else ""
         parts.append(f"{progress.rows:,}{about} rows")
+    if progress.rows and progress.stripes > 1:
+        parts.append(f"{progress.hot_rows / progress.rows:.0%} HOT in {progress.stripes} stripes")
     if progress.pass_ > 1:
         parts.append(f"pass {progress.pass_}")
     if progress.rows_per_s:

@@ -277,7 +277,6 @@ def _worth_reconnecting(error: BaseException) -> bool:
 
 
 def _claimed_once(context: Context, run: Run, work: Callable[[Executor, Run], Run], *, take_over: bool) -> Run:
-    engine = context.engine(direct=True, name=run.name)
     with journal(context) as connection:
         current = require_run(connection, run.name)
         paused = store.control(connection, current.id).pause
@@ -285,12 +284,21 @@ def _claimed_once(context: Context, run: Run, work: Callable[[Executor, Run], Ru
         raise StoppedOnRequest(
             f'run "{run.name}" is paused by the operator', f"lift it with: orchestrator resume {run.name}"
         )
-    claim = Claim(engine, current, context.settings, context.reporter)
-    held = claim.take(take_over=take_over)
-    executor = Executor(engine, claim, context.settings, context.reporter, run.name)
+    with context.working_engine(run.name) as engine:
+        claim = Claim(engine, current, context.settings, context.reporter)
+        held = claim.take(take_over=take_over)
+        try:
+            executor = Executor(engine, claim, context.settings, context.reporter, run.name)
+            with _signals(claim):
+                return _recorded(executor, work, held)
+        finally:
+            claim.release()
+
+
+def _recorded(executor: Executor, work: Callable[[Executor, Run], Run], held: Run) -> Run:
+    """Does the work; writes down why it stopped, if it did and if the run is still ours."""
     try:
-        with _signals(claim):
-            return work(executor, held)
+        return work(executor, held)
     except ClaimLost:
         raise
     except OrchestratorError as error:
@@ -299,11 +307,9 @@ def _claimed_once(context: Context, run: Run, work: Callable[[Executor, Run], Ru
     except DBAPIError as error:
         if connection_lost(error):
             raise
-        failure = failed(f'run "{run.name}"', error, run.name)
+        failure = failed(f'run "{executor.name}"', error, executor.name)
         _record_halt(executor, failure)
         raise failure from error
-    finally:
-        claim.release()
 
 
 def _record_halt(executor: Executor, error: OrchestratorError) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator.backfill.pace import FIRST_BLOCKS, Pace
+from orchestrator.backfill.stripes import Pass, Striping
 from orchestrator.catalog.reader import may_replicate
 from orchestrator.database import fetch, run, set_local, sqlstate
 from orchestrator.errors import StepFailed, StoppedOnRequest
@@ -51,6 +52,8 @@ LOCK_TABLE = SQL("LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
 
 # PostgreSQL 14+ reads just these blocks (TID Range Scan); a row that moves behind us was touched by the trigger
 RANGE = SQL("ctid >= {first}::tid AND ctid < {end}::tid AND ({differs})")
+# pages are pruned by a scan of the range, not by fetching single rows: so no list of ctids
+STRIPE = SQL("{range} AND (pg_catalog.hashtid(ctid) & {mask}) = {stripe}")
 UPDATE = SQL("UPDATE {table} SET {assignments} WHERE {range}")
 UPDATE_UNLOCKED = SQL(
     "UPDATE {table} SET {assignments} WHERE ctid = ANY (ARRAY("
@@ -58,6 +61,25 @@ UPDATE_UNLOCKED = SQL(
 )
 DIFFERING = SQL("SELECT {keys} FROM {table} WHERE {range} LIMIT {limit}")
 COUNT = SQL("SELECT count(*) AS rows FROM {table} WHERE {range}")
+
+
+HOT_UPDATES = "SELECT pg_catalog.pg_stat_get_xact_tuples_hot_updated(%(table)s::regclass) AS hot"
+# whoever holds the oldest snapshot that keeps dead versions of this database from being pruned
+HORIZON = """
+SELECT holder FROM (
+  SELECT age(backend_xmin) AS age,
+         format('pid %s (%s, %s, transaction open for %s s)', pid, application_name, state,
+                round(extract(epoch FROM clock_timestamp() - xact_start))) AS holder
+  FROM pg_catalog.pg_stat_activity
+  WHERE backend_xmin IS NOT NULL AND pid <> pg_backend_pid() AND datname = current_database()
+  UNION ALL
+  SELECT greatest(age(xmin), age(catalog_xmin)), format('replication slot %s', slot_name)
+  FROM pg_catalog.pg_replication_slots WHERE xmin IS NOT NULL
+  UNION ALL
+  SELECT age(transaction), format('prepared transaction %s', gid)
+  FROM pg_catalog.pg_prepared_xacts WHERE database = current_database()
+) AS held ORDER BY age DESC LIMIT 3
+"""
 
 
 class Rewritten(Exception):
@@ -69,6 +91,18 @@ class _Measure:
     filenode: int
     blocks: int
     rows: int
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Blocks `first` to `end` (not included), visited in `stripes` passes of about `blocks` blocks' worth of rows."""
+
+    first: int
+    end: int
+    stripes: int
+    blocks: int
+    unlocked: bool
+    """Rows that the application has locked are passed over; the verification comes back for them."""
 
 
 def run_batches(executor: Executor, position: int, step: Batches) -> None:
@@ -107,20 +141,35 @@ class Loop:
     # the two jobs
 
     def update_all(self, step: Batches) -> None:
-        """The backfill."""
+        """The backfill: window after window, each in some passes. The cursor moves when a window is done.
+
+        Within a window no cursor is needed: a row that is done no longer differs. After an interruption the window is
+        begun again, and what was done is passed over.
+        """
         progress = self._progress()
-        pace: Pace | None = None
+        pace = Pace(self._target_ms(), blocks=max(1, progress.batch_blocks // 2) if progress.batches else FIRST_BLOCKS)
+        striping = Striping(progress.total_blocks)
         stubborn = 0
         while progress.next_block < progress.total_blocks:
             self.claim.check()
-            pace = self._retarget(pace, progress)
+            pace.target_ms, striping.fixed = self._target_ms(), _power_of_two(self._knobs.stripes)
+            # a window takes as long as its passes together, so that one pass takes about the target
+            stripes = 1 if stubborn else striping.stripes
+            end = min(progress.next_block + pace.blocks * stripes, progress.total_blocks)
+            window = _Window(progress.next_block, end, stripes, pace.blocks, unlocked=stubborn > 0)
             try:
-                progress = self._batch(step, progress, pace, unlocked=pace.blocks == 1 and stubborn > 0)
+                passes = []
+                for stripe in range(stripes):
+                    progress, done = self._pass(step, progress, window, stripe, pace)
+                    passes.append(done)
+                striping.window_done(passes)
                 stubborn = 0
+                self._remark(progress, striping)
             except Rewritten:
                 progress = self._start_over(progress)
             except DBAPIError as error:
                 stubborn = self._eased(error, pace, stubborn)
+                progress = self._progress()
         self._finish(progress)
 
     def verify_all(self, step: Verify) -> None:
@@ -144,30 +193,66 @@ class Loop:
 
     # one batch
 
-    def _batch(self, step: Batches, progress: Progress, pace: Pace, *, unlocked: bool) -> Progress:
-        end = min(progress.next_block + pace.blocks, progress.total_blocks)
-        parts = self._parts(progress.next_block, end, step.differs)
-        statement = (UPDATE_UNLOCKED if unlocked else UPDATE).format(assignments=catalog_sql(step.assignments), **parts)
+    def _pass(
+        self, step: Batches, progress: Progress, window: _Window, stripe: int, pace: Pace
+    ) -> tuple[Progress, Pass]:
+        """One transaction: a stripe of a window, the marks, and with the last stripe the cursor."""
+        parts = self._parts(window.first, window.end, step.differs)
+        if window.stripes > 1:
+            parts["range"] = STRIPE.format(
+                range=parts["range"], mask=Literal(window.stripes - 1), stripe=Literal(stripe)
+            )
+        statement = (UPDATE_UNLOCKED if window.unlocked else UPDATE).format(
+            assignments=catalog_sql(step.assignments), **parts
+        )
+        last = stripe == window.stripes - 1
         started = time.monotonic()
-        with self.executor.engine.connect() as connection, connection.begin():
+        with self.executor.engine.begin() as connection:
             control = self._prepare(connection, timeout_ms=self._batch_timeout_ms(pace.target_ms))
+            before = self._hot_updates(connection)
             with self.claim.watching(connection, self.title, stoppable=False):
                 rows = run(connection, self.executor.tagged(text(statement), self.position))
-            left = fetch(connection, text(COUNT.format(**parts)))[0]["rows"] if unlocked else 0
+            hot = self._hot_updates(connection) - before
+            left = fetch(connection, text(COUNT.format(**parts)))[0]["rows"] if window.unlocked else 0
             self._expect_file(connection, progress)
             milliseconds = (time.monotonic() - started) * 1000
-            self._save(
+            progress = self._save(
                 connection,
-                next_block=end,
+                next_block=window.end if last else window.first,
                 rows=progress.rows + rows,
+                hot_rows=progress.hot_rows + hot,
                 skipped=progress.skipped + left,
                 batches=progress.batches + 1,
                 batch_blocks=pace.blocks,
+                stripes=window.stripes,
                 busy_ms=progress.busy_ms + milliseconds,
                 rows_per_s=self._rate(rows),
             )
-        pace.took(milliseconds, end - progress.next_block)
-        return self._committed(control)
+        # a window at the end of the table is smaller than the pace asked for, and teaches it nothing
+        whole = window.end - window.first == window.blocks * window.stripes
+        pace.took(milliseconds, window.blocks if whole else 0)
+        self._committed(progress, control)
+        return progress, Pass(rows, hot)
+
+    def _hot_updates(self, connection: Connection) -> int:
+        return int(fetch(connection, HOT_UPDATES, {"table": self.table})[0]["hot"])
+
+    def _remark(self, progress: Progress, striping: Striping) -> None:
+        """Writes down, for `status`, who keeps the backfill from being HOT; and when nobody does any more."""
+        if striping.pruning_works == (progress.remark is None):
+            return
+        with self.executor.engine.begin() as connection:
+            self.claim.fence(connection)
+            remark = None if striping.pruning_works else self._horizon(connection)
+            self._save(connection, remark=remark)
+            message = remark or "pruning works again: back to stripes"
+            store.add_event(connection, self.claim.run.id, "progress", message)
+        self.executor.reporter.note(message)
+
+    def _horizon(self, connection: Connection) -> str:
+        holders = fetch(connection, HORIZON)
+        who = "; ".join(row["holder"] for row in holders) or "somebody we may not see"
+        return f"one pass a window, not HOT: dead row versions cannot be pruned because of {who}"
 
     def _guarded_comparison(self, step: Verify, progress: Progress, pace: Pace) -> Progress:
         """A table that somebody has locked is waited for, within the budget."""
@@ -186,7 +271,8 @@ class Loop:
                 differences = fetch(connection, text(COUNT.format(**parts)))[0]["rows"] if found else 0
             self._expect_file(connection, progress)
             milliseconds = (time.monotonic() - started) * 1000
-            self._save(
+            blocks = end - progress.next_block
+            progress = self._save(
                 connection,
                 next_block=end,
                 pass_differences=progress.pass_differences + differences,
@@ -198,8 +284,9 @@ class Loop:
         self.sample = (self.sample + [_key(row) for row in found])[:SAMPLE]
         if found and step.repair is not None:
             self._repair(step.repair, parts)
-        pace.took(milliseconds, end - progress.next_block)
-        return self._committed(control)
+        pace.took(milliseconds, blocks)
+        self._committed(progress, control)
+        return progress
 
     def _repair(self, step: Batches, parts: Mapping[str, Any]) -> None:
         """Sets the rows of a range right. Few rows: waits for locked ones, as a guarded lock, within the budget."""
@@ -253,23 +340,17 @@ class Loop:
         with self.executor.engine.begin() as connection:
             self.claim.fence(connection)
             found = store.progress(connection, self.claim.run.id, self.position)
-            if found is None:
-                now = self._measure(connection)
-                store.start_progress(
-                    connection,
-                    self.claim.run.id,
-                    self.position,
-                    filenode=now.filenode,
-                    total_blocks=now.blocks,
-                    estimated_rows=now.rows,
-                )
-        return found or self._read()
-
-    def _read(self) -> Progress:
-        with self.executor.engine.connect() as connection:
-            found = store.progress(connection, self.claim.run.id, self.position)
-        assert found is not None
-        return found
+            if found is not None:
+                return found
+            now = self._measure(connection)
+            return store.start_progress(
+                connection,
+                self.claim.run.id,
+                self.position,
+                filenode=now.filenode,
+                total_blocks=now.blocks,
+                estimated_rows=now.rows,
+            )
 
     def _measure(self, connection: Connection) -> _Measure:
         """The table's file and size; and whether the trigger is still on guard.
@@ -288,18 +369,17 @@ class Loop:
             )
         return _Measure(filenode=row["filenode"], blocks=row["blocks"], rows=row["rows"])
 
-    def _save(self, connection: Connection, **values: Any) -> None:
-        store.update_progress(connection, self.claim.run.id, self.position, **values)
+    def _save(self, connection: Connection, **values: Any) -> Progress:
+        return store.update_progress(connection, self.claim.run.id, self.position, **values)
 
-    def _committed(self, control: Control) -> Progress:
-        progress = self._read()
+    def _committed(self, progress: Progress, control: Control) -> None:
+        """Between two transactions: the place to tell, to obey and to rest."""
+        self._knobs = control.knobs
         self.executor.reporter.progress(self.title, progress)
         self.claim.obey(control)
         self.claim.check()
-        if control.knobs.pause_between_batches_ms:
-            self.claim.stopping.wait(control.knobs.pause_between_batches_ms / 1000)
-        self._knobs = control.knobs
-        return progress
+        if self._knobs.pause_between_batches_ms:
+            self.claim.stopping.wait(self._knobs.pause_between_batches_ms / 1000)
 
     def _start_over(self, progress: Progress) -> Progress:
         self.executor.reporter.note(f"{self.table} was rewritten by somebody: starting over, rows done stay done")
@@ -320,10 +400,9 @@ class Loop:
             self.claim.fence(connection)
             now = self._measure(connection)
             values = {"pass": pass_, "next_block": 0, "pass_differences": 0}
-            self._save(connection, filenode=now.filenode, total_blocks=now.blocks, **values)
             detail = {"keys": self.sample} if self.sample else None
             store.add_event(connection, self.claim.run.id, "progress", message, detail=detail)
-        return self._read()
+            return self._save(connection, filenode=now.filenode, total_blocks=now.blocks, **values)
 
     def _finish(self, progress: Progress) -> None:
         with self.executor.engine.begin() as connection:
@@ -340,15 +419,6 @@ class Loop:
             )
 
     # pace
-
-    def _retarget(self, pace: Pace | None, progress: Progress) -> Pace:
-        if pace is None:
-            # after an interruption: near the size that was right before it, but not blindly
-            pace = Pace(
-                self._target_ms(), blocks=max(1, progress.batch_blocks // 2) if progress.batches else FIRST_BLOCKS
-            )
-        pace.target_ms = self._target_ms()
-        return pace
 
     def _target_ms(self) -> float:
         return min(float(self._knobs.target_batch_ms), DEADLOCK_SHARE * self.executor.deadlock_timeout_ms / 2)
@@ -396,6 +466,11 @@ class Loop:
             self._recent.popleft()
         span = now - self._recent[0][0]
         return sum(count for _, count in list(self._recent)[1:]) / span if span > 0 else None
+
+
+def _power_of_two(wanted: int) -> int:
+    """The largest power of two up to `wanted`; 0 stays 0."""
+    return 1 << (wanted.bit_length() - 1) if wanted else 0
 
 
 def _key(row: RowMapping) -> str:

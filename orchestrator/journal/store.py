@@ -98,6 +98,9 @@ class Progress:
     skipped: int
     batches: int
     batch_blocks: int
+    stripes: int
+    hot_rows: int
+    remark: str | None
     busy_ms: float
     rows_per_s: float | None
     started_at: datetime
@@ -434,27 +437,32 @@ def step_undone(connection: Connection, run_id: int, position: int) -> None:
 
 def start_progress(
     connection: Connection, run_id: int, position: int, *, filenode: int, total_blocks: int, estimated_rows: int
-) -> None:
+) -> Progress:
     """The first mark of a batched step."""
-    connection.execute(
-        insert(tables.progress).values(
+    row = connection.execute(
+        insert(tables.progress)
+        .values(
             run_id=run_id,
             position=position,
             filenode=filenode,
             total_blocks=total_blocks,
             estimated_rows=estimated_rows,
         )
-    )
+        .returning(tables.progress)
+    ).one()
+    return _progress(row)
 
 
-def update_progress(connection: Connection, run_id: int, position: int, **values: Any) -> None:
-    """Moves the marks of a batched step; in the batch's own transaction."""
+def update_progress(connection: Connection, run_id: int, position: int, **values: Any) -> Progress:
+    """Moves the marks of a batched step, in the batch's own transaction; returns them as they are then."""
     table = tables.progress
-    connection.execute(
+    row = connection.execute(
         update(table)
         .where(table.c.run_id == run_id, table.c.position == position)
         .values(**{"updated_at": func.clock_timestamp(), **values})
-    )
+        .returning(table)
+    ).one()
+    return _progress(row)
 
 
 def set_control(connection: Connection, run_id: int, *, pause: bool | None = None, knobs: Knobs | None = None) -> None:
