@@ -33,7 +33,9 @@ OPTIONS: dict[str, Any] = {
 
 
 def _offline() -> None:
-    context.configure(dialect_name="postgresql", literal_binds=True, **OPTIONS)
+    # a driver's own style would double every % of the script
+    style = {"paramstyle": "named"}
+    context.configure(dialect_name="postgresql", dialect_opts=style, literal_binds=True, **OPTIONS)
     with context.begin_transaction():
         for statement in PREPARE:
             context.execute(statement)

@@ -14,7 +14,7 @@ import psycopg
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from orchestrator.database import backend_pid, driver, fetch, require_direct, run, scalar
+from orchestrator.database import backend_pid, driver, fetch, require_direct, run, scalar, sqlstate
 from orchestrator.errors import ClaimLost, RunHeld, StoppedOnRequest
 from orchestrator.journal import store
 from orchestrator.journal.store import Control, Heartbeat, Run
@@ -29,11 +29,16 @@ WATCH_S = 0.05
 """How often a waiting statement is looked at."""
 TOO_LONG = "it held its lock for too long"
 
+CANCELLED = "57014"
+"""query_canceled: by statement_timeout, by our own cancel request, or by an operator's pg_cancel_backend."""
+FROZEN = "25P03"
+"""idle_in_transaction_session_timeout: this process stood still in a transaction, which the server has ended."""
+
 TRY_LOCK = "SELECT pg_catalog.pg_try_advisory_lock(%(space)s, %(run)s)"
 # a frozen or dead client must not keep the run for ever, and the role's own timeouts must not end our session
 SESSION = (
     "SET statement_timeout = '30s'",
-    # a runner that was frozen in a batch holds the run's row until the server ends it (10 s)
+    # a runner that was frozen in a batch holds the run's row until the server ends it (lock_hold_ms)
     "SET lock_timeout = '20s'",
     "SET idle_session_timeout = 0",
 )
@@ -121,7 +126,8 @@ class Claim:
         except BaseException:
             connection.close()
             raise
-        if found is None or found.id != self.run.id or found.state != self.run.state:
+        # another runner may have come and gone since `self.run` was read
+        if found is None or found.id != self.run.id or self.epoch != self.run.epoch + 1:
             store.release(connection, self.run.id, self.epoch)
             connection.close()
             raise RunHeld(
@@ -187,6 +193,10 @@ class Claim:
         self._wake.set()
         try:
             yield watched
+        except DBAPIError as error:
+            if watched.cancelled_for is not None and sqlstate(error) == CANCELLED:
+                self.check()
+            raise
         finally:
             with self._mutex:
                 self._watched = None
@@ -315,5 +325,5 @@ def connection_lost(error: BaseException) -> bool:
         state = error.orig.sqlstate if isinstance(error.orig, psycopg.Error) else None
         if state is None:
             return isinstance(error.orig, psycopg.OperationalError)
-        return state.startswith("08") or state in {"57P01", "57P02", "57P03", "25006"}
+        return state.startswith("08") or state in {"57P01", "57P02", "57P03", "25006", FROZEN}
     return False

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential, wait_random
 
 from orchestrator.backfill.loop import run_batches, run_verification
-from orchestrator.claim import TOO_LONG, Claim, Watched
+from orchestrator.claim import CANCELLED, TOO_LONG, Claim, Watched
 from orchestrator.database import fetch, run, scalar, set_local, sqlstate
 from orchestrator.errors import LockNotObtained, NotVerified, StepFailed, StoppedOnRequest
 from orchestrator.journal import store
@@ -31,8 +31,6 @@ Result = TypeVar("Result")
 
 LOCK_STATES = {"55P03", "40P01", "40001"}
 """lock_not_available, deadlock_detected, serialization_failure: rolled back whole, worth another try."""
-CANCELLED = "57014"
-"""query_canceled: by statement_timeout, by our own cancel request, or by an operator's pg_cancel_backend."""
 
 SET_TABLESPACE = "SELECT pg_catalog.set_config('default_tablespace', %(name)s, false)"
 DEADLOCK_TIMEOUT_MS = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'"
@@ -177,7 +175,13 @@ class Executor:
     def _long(self, position: int, step: Statement, note: Callable[[Connection], object]) -> None:
         """SHARE UPDATE EXCLUSIVE or less: nobody queues behind it, so nothing cuts it short; the note comes last."""
         with self.engine.begin() as connection:
-            set_local(connection, lock_timeout=0, statement_timeout=0, idle_in_transaction_session_timeout=0)
+            set_local(
+                connection,
+                lock_timeout=0,
+                statement_timeout=0,
+                # of a process frozen between the statement and its note
+                idle_in_transaction_session_timeout=self.settings.lock_hold_ms,
+            )
             with self._translated(step, connection) as watched:
                 run(connection, self.tagged(";\n".join(step.sql), position))
             note(connection)

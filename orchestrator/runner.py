@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from psycopg.sql import SQL
 from sqlalchemy.exc import DBAPIError
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, wait_random_exponential
 
 from orchestrator import database
 from orchestrator.catalog import Catalog
@@ -25,6 +25,7 @@ from orchestrator.context import Context, connected, journal, require_run
 from orchestrator.errors import (
     CatalogDrifted,
     ClaimLost,
+    DatabaseUnreachable,
     GateClosed,
     IllegalTransition,
     NotInDatabase,
@@ -47,6 +48,8 @@ logger = logging.getLogger(__name__)
 
 RECONNECT_S = 120
 """How long a lost server is waited for: a failover or a restart takes seconds to a minute."""
+STEADY_S = 30
+"""Work that lasted this long before the loss earns that patience anew; a server that each try brings down does not."""
 
 Result = TypeVar("Result")
 
@@ -256,29 +259,54 @@ def _move(
 
 
 def _claimed(context: Context, run: Run, work: Callable[[Executor, Run], Run], *, take_over: bool = False) -> Run:
-    """Does `work` under a claim; connects and claims again when the server went away in between."""
+    """Does `work` under a claim; connects and claims again when the server went away in between.
+
+    Unless somebody else has claimed the run meanwhile: whoever was overtaken stops.
+    """
+    epoch: int | None = None
+    patient_since = time.monotonic()
+
+    def noted(executor: Executor, held: Run) -> Run:
+        nonlocal epoch, patient_since
+        epoch, started = held.epoch, time.monotonic()
+        try:
+            return work(executor, held)
+        finally:
+            if time.monotonic() - started > STEADY_S:
+                patient_since = time.monotonic()
+
+    def once() -> Run:
+        return _claimed_once(context, run, noted, take_over=take_over, epoch=epoch)
+
+    def worth_reconnecting(error: BaseException) -> bool:
+        if isinstance(error, DatabaseUnreachable):  # while it starts again
+            return epoch is not None
+        return connection_lost(error) or (isinstance(error, ClaimLost) and error.connection_died)
+
     retrying = Retrying(
-        stop=stop_after_delay(RECONNECT_S),
+        stop=lambda _: time.monotonic() - patient_since > RECONNECT_S,
         wait=wait_random_exponential(multiplier=0.5, max=10),
-        retry=retry_if_exception(_worth_reconnecting),
+        retry=retry_if_exception(worth_reconnecting),
         before_sleep=lambda state: context.reporter.note("lost the connection to the server: trying again"),
         reraise=True,
     )
     try:
-        return retrying(_claimed_once, context, run, work, take_over=take_over)
+        return retrying(once)
     except DBAPIError as error:
         if connection_lost(error):
             raise database.unreachable(error) from error
         raise
 
 
-def _worth_reconnecting(error: BaseException) -> bool:
-    return connection_lost(error) or (isinstance(error, ClaimLost) and error.connection_died)
-
-
-def _claimed_once(context: Context, run: Run, work: Callable[[Executor, Run], Run], *, take_over: bool) -> Run:
+def _claimed_once(
+    context: Context, run: Run, work: Callable[[Executor, Run], Run], *, take_over: bool, epoch: int | None
+) -> Run:
     with journal(context) as connection:
         current = require_run(connection, run.name)
+        if epoch is not None and current.epoch != epoch:
+            raise ClaimLost(
+                f'run "{run.name}" was taken over by another runner', f"see: orchestrator status {run.name}"
+            )
         paused = store.control(connection, current.id).pause
     if paused:
         raise StoppedOnRequest(
@@ -343,7 +371,8 @@ def _signals(claim: Claim) -> Iterator[None]:
     previous = {each: signal.getsignal(each) for each in signals}
 
     def handle(number: int, frame: FrameType | None) -> None:
-        claim.stop(signal.Signals(number).name)
+        # in a thread: this one may be inside the very lock of an event that stop() sets
+        threading.Thread(target=claim.stop, args=(signal.Signals(number).name,)).start()
         for each in signals:
             signal.signal(each, signal.default_int_handler if each is signal.SIGINT else signal.SIG_DFL)
 

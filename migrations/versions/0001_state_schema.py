@@ -292,7 +292,7 @@ def upgrade() -> None:
         "status IN ('pending', 'started', 'done', 'undone')",
         schema="orchestrator",
     )
-    transition = sa.table("transition", *(sa.column(name) for name in COLUMNS), schema="orchestrator")
+    transition = sa.table("transition", *(sa.column(name, sa.Text()) for name in COLUMNS), schema="orchestrator")
     op.bulk_insert(transition, [dict(zip(COLUMNS, row, strict=True)) for row in TRANSITIONS])
     for statement in (CHECK_TRANSITION, TRANSITION_TRIGGER, REFUSE_CHANGE, APPEND_ONLY_TRIGGER):
         op.execute(statement)

@@ -31,8 +31,6 @@ logger = logging.getLogger(__name__)
 
 ROW_WAIT_MS = 100
 """How long a batch waits for a row that the application has locked."""
-FROZEN_MS = 10_000
-"""A runner that is frozen in a batch keeps rows locked no longer than this."""
 DEADLOCK_SHARE = 0.8
 """A batch ends before deadlock_timeout: whoever waits for one of its rows never gets as far as the deadlock check,
 so that PostgreSQL cannot choose the application's statement as the victim."""
@@ -309,7 +307,8 @@ class Loop:
         settings: dict[str, str | int] = {
             "lock_timeout": ROW_WAIT_MS if timeout_ms else self.executor.settings.lock_timeout_ms,
             "statement_timeout": timeout_ms,
-            "idle_in_transaction_session_timeout": FROZEN_MS,
+            # a runner that is frozen in a batch keeps its rows locked no longer
+            "idle_in_transaction_session_timeout": self.executor.settings.lock_hold_ms,
             # a policy must raise, not hide rows from us
             "row_security": "off",
             # safe: after a crash of the server the cursor is lost together with its batch
