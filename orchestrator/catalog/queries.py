@@ -141,8 +141,8 @@ WHERE i.indrelid = %(oid)s AND i.indisprimary AND k.o <= i.indnkeyatts ORDER BY 
 
 SEQUENCES = """
 SELECT n.nspname AS schema, c.relname AS name, a.attname AS column, d.deptype = 'i' AS identity,
-       format('AS %%s START WITH %%s INCREMENT BY %%s MINVALUE %%s MAXVALUE %%s CACHE %%s %%s',
-              format_type(s.seqtypid, NULL), s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache,
+       format('START WITH %%s INCREMENT BY %%s MINVALUE %%s MAXVALUE %%s CACHE %%s %%s',
+              s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache,
               CASE WHEN s.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END) AS options,
        c.oid::bigint AS oid
 FROM pg_depend d
@@ -242,8 +242,11 @@ UNION SELECT stxname FROM pg_statistic_ext WHERE stxnamespace = %(schema)s::regn
 CLONE = "CREATE TEMPORARY TABLE {clone} (LIKE {table}) ON COMMIT DROP"
 CLONE_INDEX_TAIL = """
 SELECT pg_get_indexdef(i.indexrelid) AS definition,
-       format('CREATE %%sINDEX %%I ON pg_temp.%%I ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
-              c.relname, tc.relname) AS head
+       format('CREATE %%sINDEX %%I ON %%I.%%I ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END, c.relname,
+              -- before 15 a definition holds the temporary schema's own name
+              CASE WHEN current_setting('server_version_num')::int < 150000
+                   THEN tc.relnamespace::regnamespace::text ELSE 'pg_temp' END,
+              tc.relname) AS head
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class tc ON tc.oid = i.indrelid
 WHERE tc.relnamespace = pg_my_temp_schema() AND c.relname = %(name)s
 """
