@@ -63,7 +63,7 @@ def test_a_good_plan_is_read() -> None:
         (
             replaced("target_batch_ms", "target_ms"),
             ':9: there is no key "target_ms" here',
-            'did you mean "target_batch_ms"? the keys are: target_batch_ms, pause_between_batches_ms',
+            'did you mean "target_batch_ms"? the keys are: target_batch_ms, stripes, pause_between_batches_ms',
         ),
         (
             replaced("{soak: 24h}", "{sook: 24h}"),
@@ -90,15 +90,19 @@ def test_a_good_plan_is_read() -> None:
         (replaced('"2.4"', "2.4"), ':3: "release" must be text', 'put it in quotes: release: "2.4"'),
         (replaced("table: users", "table: 2024"), ':6: "table" must be text', 'table: "2024"'),
         (replaced("from: email\n", "from: no\n"), ':7: "from" must be text', 'from: "no"'),
-        (replaced('"2.4"', '"next"'), ':3: "release": "next" is not a version that can be compared', None),
-        (replaced("24h", "a day"), ':11: "soak": "a day" is not a duration such as 90s', None),
+        (
+            replaced('"2.4"', '"next"'),
+            ':3: "release" must be a version that can be compared, such as "2.4" or "2024.11.1", not "next"',
+            None,
+        ),
+        (replaced("24h", "a day"), ':11: "soak" must be a duration such as 90s, 30m, 24h or 7d, not "a day"', None),
         (replaced("ms: 100", "ms: 5"), ':9: "target_batch_ms" must be at least 10', None),
         (replaced("ms: 100", "ms: 900"), ':9: "target_batch_ms" must be at most 700', None),
         (replaced("ms: 100", "ms: fast"), ':9: "target_batch_ms" must be a whole number', None),
         (replaced("ms: 100", "ms: 99.5"), ':9: "target_batch_ms" must be a whole number', None),
         (replaced("{target_batch_ms: 100}", "fast"), ':9: "backfill" must be a mapping', None),
         (replaced("table: users", "table: [users]"), ':6: "table" must be text', None),
-        (replaced("name: rename-email", "name: Rename Email"), ':1: "name": a name is up to 40 lower-case', None),
+        (replaced("name: rename-email", "name: Rename Email"), ':1: "name" must be up to 40 lower-case letters', None),
         (replaced("    to: email_address\n", '    to: ""\n'), ':8: "to" must not be empty', None),
         (replaced("release:", "name:"), ':3:1: key "name" is given twice', None),
         (replaced("    to:", "    from:"), ':8:5: key "from" is given twice', None),
@@ -187,7 +191,7 @@ def test_a_duration_is_read(text: str, expected: timedelta) -> None:
 
 @pytest.mark.parametrize("text", ["", "24", "h", "1.5h", "-1h", "1h30m", "24H", "a day", "٣h", "9999999999d"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="not a duration"):
+    with pytest.raises(ValueError, match="must be a duration"):
         duration(text)
 
 
