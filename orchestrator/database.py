@@ -117,8 +117,8 @@ def require_direct(connection: Connection) -> None:
 
 
 def driver(connection: Connection) -> psycopg.Connection[Any]:
-    """The psycopg connection below."""
-    raw = connection.connection.driver_connection
+    """The psycopg connection below; `driver_connection` would be None once a connection is detached from its pool."""
+    raw = connection.connection.dbapi_connection
     assert isinstance(raw, psycopg.Connection)
     return raw
 

@@ -223,7 +223,9 @@ def difference(stored: Mapping[str, Any], current: Plan) -> str | None:
 
     Knobs are left out: they are tuned while a plan runs, with `orchestrator set`.
     """
-    before, after = ({k: v for k, v in plan.items() if k not in _FREE} for plan in (stored, current.canonical()))
+    # jsonb keeps no order of keys: both in the order of the model
+    plans = (restore(stored).canonical(), current.canonical())
+    before, after = ({k: v for k, v in plan.items() if k not in _FREE} for plan in plans)
     if before == after:
         return None
     lines = difflib.unified_diff(_lines(before), _lines(after), "the run", "the file", lineterm="", n=2)

@@ -40,6 +40,7 @@ from orchestrator.journal.states import Status
 from orchestrator.journal.store import Run, StepRow
 from orchestrator.plan import Plan, difference, duration, find, load, names_in, restore, split_table
 from orchestrator.program import Placed, Program, dump_step, load_deltas, load_step
+from orchestrator.succession import dependent_refusals
 from phases.delta import Delta
 from phases.sql import catalog_sql, text
 from phases.step import Phase, Verify
@@ -397,12 +398,16 @@ def check_drift(context: Context, run: Run, phase: Phase) -> None:
     plan = restore(run.plan)
     stored = load_deltas(run.deltas)
     try:
-        current = deltas_of(plan, _without_ours(read_catalog(context, plan), stored))
+        catalog = _without_ours(read_catalog(context, plan), stored)
+        current = deltas_of(plan, catalog)
     except NotInDatabase as error:
         raise CatalogDrifted(
             f'before {phase}: {error.message}: it was there when "{run.name}" was compiled', error.hint
         ) from error
     changes = [line for before, now in zip(stored, current, strict=True) for line in _differences(before, now)]
+    # a view made since would let contract drop foreign keys and indexes, and then stop it at the column
+    for facts in catalog.tables.values():
+        changes += [f"{reason}\n    → {advice}" for reason, advice in dependent_refusals(facts)]
     if changes:
         raise CatalogDrifted(
             f'the database is no longer what "{run.name}" was compiled for:\n' + "\n".join(f"  {c}" for c in changes),

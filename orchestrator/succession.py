@@ -126,11 +126,7 @@ class Succession:
             )
         for old, new in self.renames.items():
             yield from self._column_refusals(old, new)
-        for dependent in facts.dependents:
-            yield (
-                f'{_described(dependent)} names column "{dependent.column}" of "{table}"',
-                _ADVICE[dependent.kind],
-            )
+        yield from dependent_refusals(facts)
         for index in facts.indexes:
             if not index.valid:
                 yield (
@@ -359,6 +355,12 @@ class Succession:
                 f'foreign key "{key.name}" of {where} ties in a table that our role does not own',
                 f'connect as a role that owns "{other.schema}.{other.name}" too',
             )
+
+
+def dependent_refusals(facts: TableFacts) -> Iterator[Refusal]:
+    """What names a column that is to go, and would stop contract when it is too late to turn back."""
+    for dependent in facts.dependents:
+        yield f'{_described(dependent)} names column "{dependent.column}" of "{facts.display}"', _ADVICE[dependent.kind]
 
 
 def _described(dependent: facts_of.Dependent) -> str:

@@ -118,6 +118,8 @@ class Dependent:
     kind: str
     name: str
     column: str
+    trigger: str | None = None
+    """Its name, where it is a trigger."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +192,7 @@ class TableFacts:
             self,
             columns=tuple(column for column in self.columns if column.name not in columns),
             triggers=tuple(trigger for trigger in self.triggers if trigger.name not in triggers),
+            dependents=tuple(each for each in self.dependents if each.trigger not in triggers),
             foreign_keys=tuple(key for key in self.foreign_keys if key.name not in names),
             taken_names=self.taken_names - names,
         )

@@ -191,13 +191,15 @@ SELECT DISTINCT a.attname AS column,
             ELSE 'object' END AS kind,
        CASE WHEN v.relkind IN ('v', 'm') THEN v.oid::regclass::text
             WHEN d.classid = 'pg_attrdef'::regclass THEN da.attname
-            ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END AS name
+            ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END AS name,
+       t.tgname AS trigger
 FROM pg_depend d
 JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
 LEFT JOIN pg_class v ON v.oid = r.ev_class
 LEFT JOIN pg_attrdef ad ON d.classid = 'pg_attrdef'::regclass AND ad.oid = d.objid
 LEFT JOIN pg_attribute da ON da.attrelid = ad.adrelid AND da.attnum = ad.adnum
+LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
 WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s AND d.refobjsubid = ANY (%(numbers)s::int[])
   AND d.classid NOT IN ('pg_constraint'::regclass, 'pg_statistic_ext'::regclass)
   AND NOT (d.classid = 'pg_class'::regclass AND d.objid <> d.refobjid
@@ -206,7 +208,7 @@ WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s AND d.refobjs
   AND NOT (d.classid = 'pg_class'::regclass AND d.objid = d.refobjid AND da.attname IS NULL AND d.objsubid = 0)
 UNION
 -- the dependency of a column list is recorded on the publication's entry only from PostgreSQL 15 on
-SELECT a.attname, 'publication', 'column list of publication ' || quote_ident(p.pubname)
+SELECT a.attname, 'publication', 'column list of publication ' || quote_ident(p.pubname), NULL
 FROM pg_publication_rel pr JOIN pg_publication p ON p.oid = pr.prpubid
 CROSS JOIN LATERAL jsonb_array_elements_text(
     CASE WHEN jsonb_typeof(to_jsonb(pr) -> 'prattrs') = 'array' THEN to_jsonb(pr) -> 'prattrs'
