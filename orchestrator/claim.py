@@ -49,16 +49,22 @@ WHERE locktype = 'advisory' AND classid = %(space)s AND objid = %(run)s AND objs
 """
 TERMINATE = "SELECT pg_catalog.pg_terminate_backend(%(pid)s)"
 BLOCKERS = """
+WITH blocking AS MATERIALIZED (
+  -- pg_blocking_pids() stops the lock manager for a moment: asked only about a session that does wait
+  SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(%(pid)s) w WHERE w.wait_event_type = 'Lock')
+              THEN pg_catalog.pg_blocking_pids(%(pid)s) END AS pids
+)
 SELECT a.pid, COALESCE(a.application_name, '') AS application, COALESCE(a.usename, '') AS user,
        COALESCE(a.state, a.backend_type, '') AS state,
        COALESCE(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::float8 AS age_s,
        left(regexp_replace(COALESCE(a.query, ''), '\\s+', ' ', 'g'), 120) AS query
-FROM pg_catalog.pg_stat_activity a
--- pg_blocking_pids() stops the lock manager for a moment: asked only about a session that does wait
-WHERE a.pid = ANY (CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(%(pid)s) w
-                                     WHERE w.wait_event_type = 'Lock')
-                        THEN pg_catalog.pg_blocking_pids(%(pid)s) END)
-ORDER BY a.xact_start
+FROM pg_catalog.pg_stat_activity a, blocking WHERE a.pid = ANY (blocking.pids)
+UNION ALL
+-- a prepared transaction belongs to no session, and is listed as process 0
+SELECT 0, '', x.owner, 'prepared transaction', extract(epoch FROM clock_timestamp() - x.prepared)::float8,
+       'PREPARE TRANSACTION ' || quote_literal(x.gid)
+FROM pg_catalog.pg_prepared_xacts x, blocking WHERE 0 = ANY (blocking.pids) AND x.database = current_database()
+ORDER BY age_s DESC
 """
 
 

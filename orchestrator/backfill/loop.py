@@ -166,7 +166,7 @@ class Loop:
             except Rewritten:
                 progress = self._start_over(progress)
             except DBAPIError as error:
-                stubborn = self._eased(error, pace, stubborn)
+                stubborn = self._eased(error, pace, stubborn, at_smallest=window.blocks == 1)
                 progress = self._progress()
         self._finish(progress)
 
@@ -377,8 +377,16 @@ class Loop:
         self.executor.reporter.progress(self.title, progress)
         self.claim.obey(control)
         self.claim.check()
-        if self._knobs.pause_between_batches_ms:
-            self.claim.stopping.wait(self._knobs.pause_between_batches_ms / 1000)
+        self._rest()
+
+    def _rest(self) -> None:
+        """The operator's pause between batches, which ends early where the operator shortens it."""
+        begun = time.monotonic()
+        while (left_s := self._knobs.pause_between_batches_ms / 1000 - (time.monotonic() - begun)) > 0:
+            if self.claim.stopping.wait(min(left_s, 1)):
+                return
+            with self.executor.engine.connect() as connection:
+                self._knobs = store.control(connection, self.claim.run.id).knobs
 
     def _start_over(self, progress: Progress) -> Progress:
         self.executor.reporter.note(f"{self.table} was rewritten by somebody: starting over, rows done stay done")
@@ -422,11 +430,13 @@ class Loop:
     def _target_ms(self) -> float:
         return min(float(self._knobs.target_batch_ms), DEADLOCK_SHARE * self.executor.deadlock_timeout_ms / 2)
 
-    def _eased(self, error: DBAPIError, pace: Pace, stubborn: int) -> int:
-        """A batch that was rolled back for a reason that a smaller one, or a second try, can mend."""
+    def _eased(self, error: DBAPIError, pace: Pace, stubborn: int, *, at_smallest: bool) -> int:
+        """A batch that was rolled back for a reason that a smaller one, or a second try, can mend.
+
+        `at_smallest` is about the batch, not the pace: passes of the same window that met no lock have made it grow.
+        """
         match sqlstate(error):
             case "55P03" | "40P01" | "40001":
-                at_smallest = pace.blocks == 1
                 pace.blocked()
                 # a lock on the table itself stays in the way even of a batch that skips locked rows
                 if stubborn:

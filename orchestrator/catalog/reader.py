@@ -277,7 +277,11 @@ def _render(
             )
         return _Successors(
             indexes={name: _index_tail(connection, made) for name, made in built.items()},
-            constraints={name: _constraint_definition(connection, made) for name, made in added.items()},
+            constraints={
+                row["name"]: _constraint_definition(connection, added[row["name"]], row, renames)
+                for row in constraints
+                if row["name"] in added
+            },
             statistics={
                 name: str(scalar(connection, queries.CLONE_STATISTICS, {"clone": _CLONE, "name": made}))
                 for name, made in counted.items()
@@ -326,8 +330,14 @@ def _tail(row: RowMapping) -> str:
     return definition[len(head) :]
 
 
-def _constraint_definition(connection: Connection, name: str) -> tuple[str, str | None]:
+def _constraint_definition(
+    connection: Connection, name: str, old: RowMapping, renames: Mapping[str, str]
+) -> tuple[str, str | None]:
+    """The definition, and the condition on rows that break it where there is one."""
     row = fetch(connection, queries.CLONE_CONSTRAINT, {"clone": _CLONE, "name": name})[0]
     definition, expression = row.values()
     definition = str(definition).removesuffix(" NOT VALID")
+    if old["type"] == "n":
+        (column,) = old["columns"]
+        return definition, text(SQL("{} IS NULL").format(Identifier(renames.get(column, column))))
     return definition, f"NOT ({expression})" if expression else None

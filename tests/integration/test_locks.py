@@ -1,0 +1,188 @@
+"""The lock guard: nobody queues behind us for long, whoever blocks us is named, and giving up leaves nothing behind."""
+
+from typing import LiteralString
+
+import pytest
+
+from tests.fixtures.locks import Holder, blocked_by, holding, wait_until
+from tests.fixtures.shops import WIDE, WIDE_ROWS, OpenShop, Shop
+
+READ_USERS: LiteralString = "LOCK TABLE users IN ACCESS SHARE MODE"
+LOCK_TIMEOUT_MS = 200
+IMPATIENT = {"ORCHESTRATOR_LOCK_TIMEOUT_MS": str(LOCK_TIMEOUT_MS), "ORCHESTRATOR_LOCK_BUDGET_S": "1.5"}
+IN_ONE_GO = {"ORCHESTRATOR_LOCK_TIMEOUT_MS": "30000"}
+LOCK_WAITS = "SELECT DISTINCT b->>'pid' FROM orchestrator.event, jsonb_array_elements(detail->'blockers') b"
+
+
+def await_blocked(shop: Shop, holder: Holder) -> None:
+    wait_until(lambda: blocked_by(shop.database, holder.pid), timeout=30, what="the runner waits for the holder")
+
+
+@pytest.mark.matrix
+def test_a_reader_never_waits_longer_than_the_lock_timeout_behind_us(open_shop: OpenShop) -> None:
+    shop, probes = open_shop(), 0
+    with holding(shop.database, READ_USERS), shop.database.connect() as probe:
+        # the server's own clock, so that a busy machine does not count
+        probe.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS + 100}")
+        runner = shop.start_advance("expand", env=IMPATIENT)
+        while runner.running:
+            probe.execute("SELECT FROM users WHERE id = 1")
+            probes += 1
+    assert runner.wait().exit_code == 5
+    assert probes > 3
+
+
+@pytest.mark.matrix
+def test_a_spent_budget_names_the_blocker_and_leaves_nothing_behind(open_shop: OpenShop) -> None:
+    shop = open_shop()
+    before = shop.database.dump()
+    with holding(shop.database, READ_USERS, application_name="nightly report") as reader:
+        pid = reader.pid
+        result = shop.advance("expand", env=IMPATIENT)
+    assert result.exit_code == 5
+    assert "no lock within 1.5 s" in result.stderr
+    assert f"pid {pid} (nightly report as postgres, idle in transaction, " in result.stderr
+    assert READ_USERS in result.stderr
+    assert shop.database.dump() == before
+    assert shop.database.fetch(LOCK_WAITS) == [(str(pid),)]
+    shop.finish("expand")
+
+
+def test_status_and_history_name_the_blocker(open_shop: OpenShop) -> None:
+    shop = open_shop()
+    with holding(shop.database, READ_USERS, application_name="nightly report") as reader:
+        runner = shop.start_advance("expand", env=IN_ONE_GO)
+        wait_until(lambda: "blocked by" in runner.stderr, what="the blocker is reported")
+        status, pid = shop.status(), reader.pid
+        reader.rollback()
+        assert runner.wait().exit_code == 0
+    [blocker] = status["blockers"]
+    assert status["waits_for"] == f"lock held by pid {pid}"
+    assert (blocker["pid"], blocker["application"], blocker["query"]) == (pid, "nightly report", READ_USERS)
+    assert status["step"] == "add column email_address"
+    [waited] = [event for event in shop.history()["events"] if event["kind"] == "lock_wait"]
+    assert [each["pid"] for each in waited["detail"]["blockers"]] == [pid]
+
+
+def test_waiting_for_a_lock_does_not_stop_status_check_or_set(open_shop: OpenShop) -> None:
+    shop = open_shop()
+    with holding(shop.database, READ_USERS) as reader:
+        runner = shop.start_advance("expand", env=IN_ONE_GO)
+        await_blocked(shop, reader)
+        assert shop.status()["runner"] == "alive"
+        assert shop.run("check", "--at-least", "expand").exit_code == 3
+        assert shop.run("set", "target_batch_ms=100").exit_code == 0
+        reader.rollback()
+        assert runner.wait().exit_code == 0
+
+
+@pytest.mark.matrix
+def test_a_transaction_that_wrote_before_the_trigger_is_waited_for(open_shop: OpenShop) -> None:
+    shop = open_shop(at="expand")
+    write = "INSERT INTO users VALUES (11, 'late'); UPDATE users SET email = 'changed' WHERE id = 1"
+    with holding(shop.database, write) as application:
+        runner = shop.start_advance("backfill", env=IN_ONE_GO)
+        await_blocked(shop, application)
+        application.commit()
+        assert runner.wait().exit_code == 0
+    assert shop.database.fetch("SELECT email_address FROM users WHERE id IN (1, 11) ORDER BY id") == [
+        ("changed",),
+        ("late",),
+    ]
+    assert shop.differences() == 0
+
+
+@pytest.mark.matrix
+def test_a_snapshot_older_than_the_trigger_loses_no_row(open_shop: OpenShop) -> None:
+    shop = open_shop(at="expand")
+    with holding(shop.database, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ") as application:
+        application.execute("SELECT FROM users")
+        shop.finish("dual_write")
+        application.execute("INSERT INTO users VALUES (11, 'late'); UPDATE users SET email = 'changed' WHERE id = 1")
+        runner = shop.start_advance("backfill")
+        # all but the row that the application holds is done by then, and it waits for that one
+        wait_until(lambda: shop.progress("verify"), what="the verification has begun")
+        await_blocked(shop, application)
+        application.commit()
+        assert runner.wait().exit_code == 0
+    assert shop.database.fetch("SELECT email_address FROM users WHERE id IN (1, 11) ORDER BY id") == [
+        ("changed",),
+        ("late",),
+    ]
+    assert shop.differences() == 0
+
+
+@pytest.mark.matrix
+def test_a_row_locked_all_the_time_is_skipped_and_repaired_once_it_is_free(open_shop: OpenShop) -> None:
+    shop = open_shop(WIDE, at="dual_write")
+    with holding(shop.database, "SELECT FROM users WHERE id = 300 FOR UPDATE") as application:
+        runner = shop.start_advance("backfill")
+        wait_until(lambda: shop.progress("verify"), timeout=30, what="the backfill is past the row")
+        await_blocked(shop, application)
+        assert (shop.progress()["rows"], shop.progress()["skipped"]) == (WIDE_ROWS - 1, 1)
+        application.rollback()
+        assert runner.wait().exit_code == 0
+    assert shop.progress("verify")["differences"] == 1
+    assert shop.differences() == 0
+
+
+def test_a_batch_gives_way_to_the_application_that_comes_from_the_other_end(open_shop: OpenShop) -> None:
+    shop = open_shop(WIDE, at="dual_write")
+    with shop.database.connect(autocommit=False) as application:
+        holder = Holder(application)
+        # an application that waits longer than this would soon be a deadlock's victim
+        application.execute("SET statement_timeout = 500")
+        application.commit()
+        holder.execute("UPDATE users SET filler = 'y' WHERE id = 120")
+        runner = shop.start_advance("backfill")
+        await_blocked(shop, holder)
+        for row in (119, 60, 1):
+            application.execute("UPDATE users SET filler = 'y' WHERE id = %s", [row])
+        application.commit()
+    assert runner.wait().exit_code == 0
+    assert shop.differences() == 0
+
+
+def test_a_lock_on_the_whole_table_is_waited_for_by_the_backfill(open_shop: OpenShop) -> None:
+    shop = open_shop(at="dual_write")
+    with holding(shop.database, "LOCK TABLE users IN SHARE MODE") as holder:
+        given_up = shop.advance("backfill", env=IMPATIENT)
+        assert given_up.exit_code == 5
+        assert f"pid {holder.pid} " in given_up.stderr
+    shop.finish("backfill")
+    assert shop.differences() == 0
+
+
+def test_a_lock_on_the_whole_table_is_waited_for_by_the_verification(open_shop: OpenShop) -> None:
+    shop = open_shop(at="constrain")
+    with holding(shop.database, "LOCK TABLE users IN ACCESS EXCLUSIVE MODE") as holder:
+        runner = shop.start_advance("contract", "--confirm-contract")
+        await_blocked(shop, holder)
+        holder.rollback()
+        assert runner.wait().exit_code == 0
+
+
+def test_a_prepared_transaction_that_blocks_is_named(open_shop: OpenShop) -> None:
+    shop = open_shop()
+    with shop.database.connect(autocommit=False) as application:
+        application.execute("UPDATE users SET city = 'x' WHERE id = 1")
+        application.execute("PREPARE TRANSACTION 'forgotten'")
+    result = shop.advance("expand", env=IMPATIENT)
+    shop.execute("ROLLBACK PREPARED 'forgotten'")
+    assert result.exit_code == 5
+    assert "PREPARE TRANSACTION 'forgotten'" in result.stderr
+
+
+def test_plan_does_not_wait_for_a_locked_table(open_shop: OpenShop) -> None:
+    shop = open_shop()
+    with holding(shop.database, "LOCK TABLE users IN ACCESS EXCLUSIVE MODE"):
+        result = shop.run("plan", env=IMPATIENT)
+    assert result.exit_code == 1
+    assert "locked by somebody" in result.stderr
+
+
+def test_a_reader_of_the_journal_needs_no_lock(open_shop: OpenShop) -> None:
+    shop = open_shop(at="expand")
+    with holding(shop.database, "LOCK TABLE users IN ACCESS EXCLUSIVE MODE"):
+        assert shop.status()["phase"] == "expand"
+        assert shop.run("check", "--deploy", "2.3").exit_code == 0
