@@ -54,6 +54,12 @@ class CodeShape(StrEnum):
 _flags: dict[str, Any] = {}
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def common(
     database_url: Annotated[
@@ -91,12 +97,11 @@ def common(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", envvar="ORCHESTRATOR_VERBOSE", help="log to stderr")
     ] = False,
-    version: Annotated[bool, typer.Option("--version", is_eager=True, help="print the version")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="print the version")
+    ] = False,
 ) -> None:
     """Options that every command takes; they stand before the command."""
-    if version:
-        typer.echo(__version__)
-        raise typer.Exit
     if verbose:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     _flags.update(
@@ -201,8 +206,7 @@ def plan(
         run = runner.refresh(context, name)
         typer.echo(f'the phases of run "{run.name}" that have not begun were compiled again')
         return
-    wanted = runner.load_plan(context, name)
-    program, catalog = runner.make_program(context, wanted)
+    wanted, program, catalog = runner.preview(context, name)
     if json:
         typer.echo(render.as_json(render.plan_json(program, catalog, context.settings)))
     elif sql:
@@ -238,7 +242,7 @@ def advance(
 
 @app.command()
 def status(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="one run in full; without it all runs")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="one run in full; without it all runs")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="again every second, until it ends or Ctrl-C")] = False,
     json: JsonFlag = False,
 ) -> None:
@@ -258,7 +262,7 @@ def status(
 
 @app.command()
 def check(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="one run; without it all of them")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="one run; without it all of them")] = None,
     deploy: Annotated[
         str | None, typer.Option(metavar="RELEASE", help="may this release go out, or come back?")
     ] = None,

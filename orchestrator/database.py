@@ -59,7 +59,9 @@ def engine(dsn: str, *, application_name: str = "orchestrator", keep: bool = Fal
 
 def unreachable(error: DBAPIError) -> DatabaseUnreachable:
     """The error of a connection that could not be made, without the DSN."""
-    reason = str(error.orig).strip().splitlines()[-1]
+    # indented lines are libpq's guesses at why; a list of servers has a line each
+    lines = (line for line in str(error.orig).strip().splitlines() if not line.startswith("\t"))
+    reason = "; ".join(line.strip() for line in lines)
     return DatabaseUnreachable(
         f"cannot connect to the database: {reason}",
         "give it with --database-url, ORCHESTRATOR_DATABASE_URL, DATABASE_URL or libpq's PG* variables",

@@ -85,7 +85,7 @@ class TableNotFound(NotInDatabase):
 
     def __init__(self, table: str, known: Iterable[str]) -> None:
         known = tuple(known)
-        super().__init__(f'there is no table "{table}"', _did_you_mean(table, known, "its tables are"))
+        super().__init__(f'there is no table "{table}"', _did_you_mean(table, known, "the tables are"))
 
 
 class ColumnNotFound(NotInDatabase):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestrator.errors import UsageError, suggestion
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 class Knobs(BaseModel):
@@ -43,5 +48,29 @@ class Knobs(BaseModel):
             return Knobs.model_validate({**self.model_dump(), key: value})
         except ValidationError as error:
             raise UsageError(
-                f"{key}={value}: {error.errors()[0]['msg']}", Knobs.model_fields[key].description
+                f"{key}={value}: {complaint(error.errors()[0])}", Knobs.model_fields[key].description
             ) from error
+
+
+def complaint(item: ErrorDetails) -> str:
+    """What pydantic found wrong with a value, as a user would say it."""
+    limits = item.get("ctx", {})
+    match item["type"]:
+        case "int_type" | "int_parsing" | "int_from_float":
+            return "must be a whole number"
+        case "float_type" | "float_parsing":
+            return "must be a number"
+        case "greater_than_equal":
+            return f"must be at least {limits['ge']}"
+        case "less_than_equal":
+            return f"must be at most {limits['le']}"
+        case "string_type":
+            return "must be text"
+        case "string_too_short" | "too_short":
+            return "must not be empty"
+        case "tuple_type":
+            return "must be a list"
+        case "model_type" | "dict_type":
+            return "must be a mapping"
+        case _:
+            return item["msg"].removeprefix("Value error, ")

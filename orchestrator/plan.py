@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from orchestrator.changes import Change, kinds
 from orchestrator.errors import PlanError, PlanNotFound, suggestion
-from orchestrator.knobs import Knobs
+from orchestrator.knobs import Knobs, complaint
 from phases.delta import Table
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Plan(BaseModel):
     @classmethod
     def _name_is_a_word(cls, value: str) -> str:
         if not NAME.fullmatch(value):
-            raise ValueError("a name is up to 40 lower-case letters, digits, - and _, beginning with a letter or digit")
+            raise ValueError("must be up to 40 lower-case letters, digits, - and _, beginning with a letter or digit")
         return value
 
     @field_validator("release")
@@ -87,7 +87,7 @@ class Plan(BaseModel):
                 Version(value)
             except InvalidVersion as error:
                 raise ValueError(
-                    f'"{value}" is not a version that can be compared, such as "2.4" or "2024.11.1"'
+                    f'must be a version that can be compared, such as "2.4" or "2024.11.1", not "{value}"'
                 ) from error
         return value
 
@@ -109,7 +109,7 @@ def duration(text: str) -> timedelta:
     """
     match = _SOAK.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f'"{text}" is not a duration such as 90s, 30m, 24h or 7d')
+        raise ValueError(f'must be a duration such as 90s, 30m, 24h or 7d, not "{text}"')
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
@@ -297,7 +297,7 @@ def _path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
 
 def _explained(item: ErrorDetails, path: tuple[int | str, ...], node: yaml.Node) -> tuple[str, str | None]:
     """What is wrong, and what to write instead."""
-    key, limits = path[-1], item.get("ctx", {})
+    key = path[-1]
     match item["type"]:
         case "extra_forbidden":
             allowed = _keys_at(path[:-1])
@@ -308,22 +308,8 @@ def _explained(item: ErrorDetails, path: tuple[int | str, ...], node: yaml.Node)
             return f'"{key}" is missing', None
         case "string_type" if isinstance(written := _at(node, path), yaml.ScalarNode):
             return f'"{key}" must be text', f'put it in quotes: {key}: "{written.value}"'
-        case "string_type":
-            return f'"{key}" must be text', None
-        case "int_type" | "int_parsing" | "int_from_float":
-            return f'"{key}" must be a whole number', None
-        case "string_too_short" | "too_short":
-            return f'"{key}" must not be empty', None
-        case "tuple_type":
-            return f'"{key}" must be a list', None
-        case "model_type" | "dict_type":
-            return f'"{key}" must be a mapping', None
-        case "greater_than_equal":
-            return f'"{key}" must be at least {limits["ge"]}', None
-        case "less_than_equal":
-            return f'"{key}" must be at most {limits["le"]}', None
         case _:
-            return f'"{key}": {item["msg"].removeprefix("Value error, ")}', None
+            return f'"{key}" {complaint(item)}', None
 
 
 def _keys_at(path: tuple[Any, ...]) -> list[str]:

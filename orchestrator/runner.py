@@ -35,7 +35,7 @@ from orchestrator.errors import (
     StoppedOnRequest,
 )
 from orchestrator.executor import Executor, failed
-from orchestrator.journal import store
+from orchestrator.journal import schema, store
 from orchestrator.journal.states import Status
 from orchestrator.journal.store import Run, StepRow
 from orchestrator.plan import Plan, difference, duration, find, load, names_in, restore, split_table
@@ -92,6 +92,39 @@ def make_program(context: Context, plan: Plan) -> tuple[Program, Catalog]:
     """
     catalog = read_catalog(context, plan)
     return compile_plan(plan, catalog), catalog
+
+
+def preview(context: Context, name: str) -> tuple[Plan, Program, Catalog]:
+    """What a run of a plan would be started with, and what stands in its way.
+
+    Raises:
+        IllegalTransition: a run of it is under way, and what it stored is what runs; or it is complete.
+        PlanRefused: with every reason.
+    """
+    plan = load_plan(context, name)
+    with connected(context.engine()) as connection:
+        # before `init` there are no runs, and a plan may be looked at all the same
+        initialised = schema.current(connection) is not None
+    if not initialised:
+        return plan, *make_program(context, plan)
+    with journal(context) as connection:
+        run = store.find(connection, plan.name)
+    if run is not None and run.status is Status.COMPLETE:
+        raise IllegalTransition(f'run "{name}" is complete: its plan has been carried out', "write a new plan")
+    if run is not None and run.live:
+        raise IllegalTransition(
+            f'run "{name}" is under way, in {run.phase}/{run.status}, and goes by the steps it was started with',
+            f"see where it stands with: orchestrator status {name}; "
+            f"compile the phases that have not begun once more with: orchestrator plan {name} --refresh",
+        )
+    program, catalog = make_program(context, plan)
+    with journal(context) as connection:
+        holders = store.holders(connection, program.tables)
+    warnings = (
+        f'run "{holder}" works on table "{table}": until it is finished or undone, advance refuses to start'
+        for table, holder in holders
+    )
+    return plan, replace(program, warnings=(*warnings, *program.warnings)), catalog
 
 
 def load_plan(context: Context, name: str) -> Plan:
@@ -643,7 +676,7 @@ def _compare(context: Context, step: Verify) -> Comparison:
         counts = database.fetch(connection, text(COMPARE.format(**parts)))[0]
         keys = database.fetch(connection, text(FIRST.format(**parts))) if counts["differences"] else []
         return Comparison(
-            table=step.table,
+            table=step.locks[0].relation,
             rows=counts["rows"],
             differences=counts["differences"],
             keys=tuple(", ".join(f"{key}={value!r}" for key, value in row.items()) for row in keys),

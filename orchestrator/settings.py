@@ -73,6 +73,8 @@ def load(flags: Mapping[str, Any], folder: Path | None = None) -> Settings:
 def _checked(values: Mapping[str, Any], source: str, from_file: set[str]) -> Settings:
     from pydantic import TypeAdapter, ValidationError
 
+    from orchestrator.knobs import complaint
+
     try:
         return TypeAdapter(Settings).validate_python(values)
     except ValidationError as error:
@@ -85,7 +87,7 @@ def _checked(values: Mapping[str, Any], source: str, from_file: set[str]) -> Set
             raise UsageError(
                 f'{where}there is no setting "{key}"', hint + f"the settings are: {', '.join(_ABOUT)}"
             ) from error
-        raise UsageError(f"{where}{key}: {item['msg']}", f"it is {_ABOUT[key]}") from error
+        raise UsageError(f"{where}{key} {complaint(item)}", f"it is {_ABOUT[key]}") from error
 
 
 def _file(folder: Path) -> tuple[Path, dict[str, Any]]:

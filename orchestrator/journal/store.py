@@ -225,6 +225,18 @@ def heartbeat(connection: Connection, run_id: int) -> Heartbeat | None:
     return Heartbeat(**{**values, "age_s": float(values["age_s"])})
 
 
+def holders(connection: Connection, table_names: Sequence[str]) -> list[tuple[str, str]]:
+    """The tables that live runs work on, each with the run's name."""
+    taken, run = tables.run_table, tables.run
+    query = (
+        select(taken.c.table_name, run.c.name)
+        .join(run, run.c.id == taken.c.run_id)
+        .where(taken.c.active, taken.c.table_name.in_(table_names))
+        .order_by(taken.c.table_name)
+    )
+    return [(row.table_name, row.name) for row in connection.execute(query)]
+
+
 def finished_at(connection: Connection, run_id: int, phase: Phase) -> datetime | None:
     """When a phase was done."""
     table = tables.phase
@@ -528,17 +540,14 @@ def add_event(
 
 
 def _take_tables(connection: Connection, run_id: int, table_names: Sequence[str]) -> None:
-    taken, run = tables.run_table, tables.run
     try:
         with connection.begin_nested():
-            connection.execute(insert(taken), [{"run_id": run_id, "table_name": name} for name in table_names])
+            connection.execute(
+                insert(tables.run_table), [{"run_id": run_id, "table_name": name} for name in table_names]
+            )
     except IntegrityError as error:
-        holder = connection.execute(
-            select(run.c.name, taken.c.table_name)
-            .join(taken, taken.c.run_id == run.c.id)
-            .where(taken.c.active, taken.c.table_name.in_(table_names), run.c.id != run_id)
-        ).first()
-        name, table = (holder.name, holder.table_name) if holder else ("another", ", ".join(table_names))
+        held = holders(connection, table_names)
+        table, name = held[0] if held else (", ".join(table_names), "another")
         raise TableTaken(
             f'run "{name}" already works on table "{table}"',
             f"finish it (orchestrator advance {name}) or undo it (orchestrator abort {name}) first",
