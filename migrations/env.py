@@ -16,6 +16,7 @@ PREPARE = (
     # others' upgrades are waited for, however long; PostgreSQL frees the lock if their connection dies
     f"SELECT pg_advisory_xact_lock({LOCK_KEY})",
     "SET LOCAL lock_timeout = '2s'",
+    "SET LOCAL statement_timeout = '60s'",
     "CREATE SCHEMA IF NOT EXISTS orchestrator",
 )
 

@@ -14,7 +14,7 @@ import psycopg
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from orchestrator.database import backend_pid, driver, fetch, require_direct, run, scalar, sqlstate
+from orchestrator.database import backend_pid, driver, fetch, scalar, sqlstate
 from orchestrator.errors import ClaimLost, RunHeld, StoppedOnRequest
 from orchestrator.journal import store
 from orchestrator.journal.store import Control, Heartbeat, Run
@@ -35,13 +35,6 @@ FROZEN = "25P03"
 """idle_in_transaction_session_timeout: this process stood still in a transaction, which the server has ended."""
 
 TRY_LOCK = "SELECT pg_catalog.pg_try_advisory_lock(%(space)s, %(run)s)"
-# a frozen or dead client must not keep the run for ever, and the role's own timeouts must not end our session
-SESSION = (
-    "SET statement_timeout = '30s'",
-    # a runner that was frozen in a batch holds the run's row until the server ends it (lock_hold_ms)
-    "SET lock_timeout = '20s'",
-    "SET idle_session_timeout = 0",
-)
 HOLDER = """
 SELECT pid FROM pg_catalog.pg_locks
 WHERE locktype = 'advisory' AND classid = %(space)s AND objid = %(run)s AND objsubid = 2 AND granted
@@ -123,9 +116,6 @@ class Claim:
         """
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
-            require_direct(connection)
-            for statement in SESSION:
-                run(connection, statement)
             self._lock(connection, take_over=take_over)
             self.epoch = store.claim(connection, self.run.id, backend_pid(connection))
             found = store.find(connection, self.run.name)

@@ -118,19 +118,42 @@ def common(
 
 @app.command()
 def demo(
+    context: typer.Context,
     rows: Annotated[
-        int, typer.Option(min=100, envvar="ORCHESTRATOR_DEMO_ROWS", help="rows of the demo's table")
+        int, typer.Option(min=1000, envvar="ORCHESTRATOR_DEMO_ROWS", help="rows of the demo's table")
     ] = 200_000,
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="ORCHESTRATOR_DEMO_DATABASE_URL",
+            help="use this server, in a database of the demo's own, instead of an embedded one",
+        ),
+    ] = None,
     json: JsonFlag = False,
+    quiet: QuietFlag = False,
 ) -> None:
-    """Rename a column under traffic of two application versions: the whole story on a PostgreSQL of its own.
+    """Rename a column under traffic of two application releases: the whole story on a PostgreSQL of its own.
 
     Example: orchestrator demo --rows 50000
     """
+    from orchestrator import render
     from orchestrator.demo import run_demo
 
-    database_url = _settings().database_url or None
-    typer.echo(run_demo(rows=rows, database_url=database_url, json=json))
+    report = run_demo(rows=rows, database_url=database_url or _typed_database_url(context), quiet=quiet or json)
+    typer.echo(render.as_json(report.as_json()) if json else report.text())
+    if not report.passed:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _typed_database_url(context: typer.Context) -> str | None:
+    """A DATABASE_URL that happens to be in the environment is not meant for a demo."""
+    common = context.parent
+    source = common.get_parameter_source("database_url") if common else None
+    # by its name: newer versions of typer bring a click of their own
+    if common is None or source is None or source.name != "COMMANDLINE":
+        return None
+    url: str | None = common.params["database_url"]
+    return url
 
 
 @app.command()
@@ -199,14 +222,14 @@ def plan(
         return
     if not name:
         raise UsageError("which plan?", "orchestrator plan NAME")
-    from orchestrator import runner
+    from orchestrator import planning, runner
 
     context = _context()
     if refresh:
         run = runner.refresh(context, name)
         typer.echo(f'the phases of run "{run.name}" that have not begun were compiled again')
         return
-    wanted, program, catalog = runner.preview(context, name)
+    wanted, program, catalog = planning.preview(context, name)
     if json:
         typer.echo(render.as_json(render.plan_json(program, catalog, context.settings)))
     elif sql:
@@ -312,9 +335,9 @@ def pause(name: RunName) -> None:
 
     Example: orchestrator pause rename-email
     """
-    from orchestrator import runner
+    from orchestrator import intent
 
-    runner.set_pause(_context(), name, pause=True)
+    intent.set_pause(_context(), name, pause=True)
     typer.echo(f"{name} stops after the batch under way; go on with: orchestrator resume {name}")
 
 
@@ -324,9 +347,9 @@ def resume(name: RunName) -> None:
 
     Example: orchestrator resume rename-email
     """
-    from orchestrator import runner
+    from orchestrator import intent
 
-    run = runner.set_pause(_context(), name, pause=False)
+    run = intent.set_pause(_context(), name, pause=False)
     typer.echo(f"{run.name} may go on: orchestrator advance {run.name}")
 
 
@@ -339,12 +362,12 @@ def set_(
 
     Example: orchestrator set rename-email target_batch_ms=100
     """
-    from orchestrator import runner
+    from orchestrator import intent
 
     key, separator, value = assignment.partition("=")
     if not separator:
         raise UsageError(f'"{assignment}" is not KEY=VALUE', "such as target_batch_ms=100")
-    typer.echo(f"{name}: {runner.set_knob(_context(), name, key.strip(), value.strip())}")
+    typer.echo(f"{name}: {intent.set_knob(_context(), name, key.strip(), value.strip())}")
 
 
 @app.command()
@@ -355,9 +378,9 @@ def verify(name: RunName, json: JsonFlag = False) -> None:
     """
     from dataclasses import asdict
 
-    from orchestrator import render, runner
+    from orchestrator import comparison, render
 
-    found = runner.verify(_context(), name)
+    found = comparison.verify(_context(), name)
     if json:
         typer.echo(render.as_json([asdict(each) for each in found]))
     else:

@@ -31,7 +31,7 @@ class Context:
     @contextmanager
     def working_engine(self, name: str) -> Iterator[Engine]:
         """The engine of a runner: direct, named after its run, its connections kept until the end."""
-        engine = database.engine(self.settings.direct, application_name=f"orchestrator {name}", keep=True)
+        engine = database.working_engine(self.settings.direct, application_name=f"orchestrator {name}")
         try:
             yield engine
         finally:
@@ -46,6 +46,7 @@ def journal(context: Context) -> Iterator[Connection]:
         DatabaseUnreachable, StateSchemaMissing, StateSchemaMismatch: as they say.
     """
     with connected(context.engine()) as connection:
+        database.set_short(connection)
         schema.require(connection)
         yield connection
         connection.commit()

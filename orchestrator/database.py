@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import psycopg
 import sqlalchemy
-from sqlalchemy import Connection, Engine, NullPool, QueuePool
+from sqlalchemy import Connection, Engine, NullPool, Pool, QueuePool
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 
@@ -17,44 +17,89 @@ from orchestrator.errors import DatabaseUnreachable, DirectConnectionNeeded
 logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 10
+SHORT_MS = 20_000
+"""Bound of statements that take milliseconds, so that none of them waits for ever."""
+# The role's own defaults, made for an application, would cut a long step short or let a short one wait.
+SESSION = """
+SET statement_timeout = '30s'; SET lock_timeout = '20s';
+SET idle_in_transaction_session_timeout = '30s'; SET idle_session_timeout = 0
+"""
 _RAW = {"no_parameters": True}
 """Without it psycopg would read a `%` in a name as a placeholder."""
 
 
-def engine(dsn: str, *, application_name: str = "orchestrator", keep: bool = False) -> Engine:
-    """An engine over libpq's own reading of `dsn` (a URL, `key=value` pairs, or empty for the PG* variables).
-
-    With `keep` connections are used again until `dispose()`: for who makes thousands of transactions.
+def engine(dsn: str, *, application_name: str = "orchestrator") -> Engine:
+    """An engine for a few transactions, through a pooler or not. See `_connect` for what `dsn` may be.
 
     READ COMMITTED whatever the role's default: a batch that waits for a row must then see its newest version.
-    No prepared statements: a pooler in transaction mode would lose them.
     """
-    conninfo = dsn.replace("postgresql+psycopg://", "postgresql://", 1)
+    return _engine(lambda: _connect(dsn, application_name), NullPool)
+
+
+def working_engine(dsn: str, *, application_name: str) -> Engine:
+    """The engine of a runner: connections that are surely its own, kept until `dispose()`, without the role's timeouts.
+
+    Raises, when it connects:
+        DirectConnectionNeeded: there is a pooler in between.
+    """
 
     def connect() -> psycopg.Connection[Any]:
+        connection = _connect(dsn, application_name)
         try:
-            return psycopg.connect(
-                conninfo,
-                application_name=application_name,
-                connect_timeout=CONNECT_TIMEOUT_S,
-                prepare_threshold=None,
-                keepalives_idle=15,
-                keepalives_interval=5,
-                keepalives_count=3,
-            )
-        except psycopg.ProgrammingError as error:  # libpq could not read the DSN; its message may quote a password
-            raise DatabaseUnreachable(
-                "the database URL cannot be read",
-                "expected: postgresql://user:password@host:port/dbname, or key=value pairs as psql takes them",
-            ) from error
+            _require_direct(connection)
+            connection.execute(SESSION)
+            if connection.info.server_version >= 170000:
+                connection.execute("SET transaction_timeout = 0")
+            connection.commit()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
+    return _engine(connect, QueuePool)
+
+
+def _engine(connect: Callable[[], psycopg.Connection[Any]], pool: type[Pool]) -> Engine:
     return sqlalchemy.create_engine(
         "postgresql+psycopg://",
         creator=connect,
-        poolclass=QueuePool if keep else NullPool,
+        poolclass=pool,
         isolation_level="READ COMMITTED",
         use_native_hstore=False,  # saves a query at each connection
     )
+
+
+def _connect(dsn: str, application_name: str) -> psycopg.Connection[Any]:
+    """A connection by libpq's own reading of `dsn`: a URL, `key=value` pairs, or empty for the PG* variables.
+
+    No prepared statements: a pooler in transaction mode would lose them.
+    """
+    try:
+        return psycopg.connect(
+            dsn.replace("postgresql+psycopg://", "postgresql://", 1),
+            application_name=application_name,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            prepare_threshold=None,
+            keepalives_idle=15,
+            keepalives_interval=5,
+            keepalives_count=3,
+        )
+    except psycopg.ProgrammingError as error:  # libpq could not read the DSN; its message may quote a password
+        raise DatabaseUnreachable(
+            "the database URL cannot be read",
+            "expected: postgresql://user:password@host:port/dbname, or key=value pairs as psql takes them",
+        ) from error
+
+
+def _require_direct(connection: psycopg.Connection[Any]) -> None:
+    """Refuses a pooler: it hands out a cancellation key of its own, so libpq's pid is not the server's."""
+    row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
+    if row != (connection.info.backend_pid,):
+        raise DirectConnectionNeeded(
+            "there is a connection pooler between this program and PostgreSQL",
+            "give a direct connection for this command with --direct-url or ORCHESTRATOR_DIRECT_URL; "
+            "status, check, history, pause, resume and set work through the pooler",
+        )
 
 
 def unreachable(error: DBAPIError) -> DatabaseUnreachable:
@@ -98,24 +143,18 @@ def set_local(connection: Connection, **settings: str | int) -> None:
     connection.exec_driver_sql(SET_LOCAL, {"names": names, "values": values})
 
 
+def set_short(connection: Connection) -> None:
+    """Bounds for a transaction of short statements, whatever the role's defaults are."""
+    settings = {"statement_timeout": SHORT_MS, "lock_timeout": SHORT_MS}
+    if driver(connection).info.server_version >= 170000:
+        # a longer one would not set back the clock that already runs; none stops it
+        settings["transaction_timeout"] = 0
+    set_local(connection, **settings)
+
+
 def backend_pid(connection: Connection) -> int:
     """The server process behind this connection."""
     return int(scalar(connection, "SELECT pg_catalog.pg_backend_pid()"))
-
-
-def require_direct(connection: Connection) -> None:
-    """Refuses a pooler: it hands out a cancellation key of its own, so libpq's pid is not the server's.
-
-    Raises:
-        DirectConnectionNeeded: the advisory lock of a runner would be left on somebody else's connection.
-    """
-    told = driver(connection).info.backend_pid
-    if told != backend_pid(connection):
-        raise DirectConnectionNeeded(
-            "there is a connection pooler between this program and PostgreSQL",
-            "give a direct connection for this command with --direct-url or ORCHESTRATOR_DIRECT_URL; "
-            "status, check, history, pause, resume and set work through the pooler",
-        )
 
 
 def driver(connection: Connection) -> psycopg.Connection[Any]:

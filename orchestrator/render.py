@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Row
 
     from orchestrator.catalog import Catalog
+    from orchestrator.comparison import Comparison
     from orchestrator.gate import Verdict
     from orchestrator.knobs import Knobs
     from orchestrator.program import Program
-    from orchestrator.runner import Comparison
     from orchestrator.settings import Settings
     from orchestrator.view import View
 

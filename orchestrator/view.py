@@ -9,10 +9,20 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from orchestrator.claim import LOCK_CLASS
+from orchestrator.database import scalar
 from orchestrator.journal import store
 from orchestrator.journal.states import Status
 from orchestrator.journal.store import Heartbeat, Progress, Run
 from phases.step import Phase
+
+# reads pg_locks, which takes no lock and needs no privilege; a standby knows nothing of the primary's advisory locks
+HELD = """
+SELECT pg_catalog.pg_is_in_recovery() OR EXISTS (
+    SELECT FROM pg_catalog.pg_locks
+    WHERE locktype = 'advisory' AND classid = %(space)s AND objid = %(run)s AND objsubid = 2 AND granted
+      AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +36,8 @@ class View:
     steps_total: int
     progress: Progress | None
     heartbeat: Heartbeat | None
+    held: bool
+    """Whether a runner's lock is there: with its process, however that ended, it goes at once."""
     pause_wanted: bool
     knobs: Mapping[str, Any]
     stale_after_s: float
@@ -34,7 +46,7 @@ class View:
     def runner(self) -> str:
         """`alive`, `stale` (it claims the run but gives no sign of life) or `none`."""
         beat = self.heartbeat
-        if beat is None or beat.released_at is not None or not self.run.live:
+        if beat is None or beat.released_at is not None or not self.held or not self.run.live:
             return "none"
         return "stale" if beat.age_s > self.stale_after_s else "alive"
 
@@ -123,6 +135,7 @@ def look(connection: Connection, run: Run, *, stale_after_s: float) -> View:
         steps_total=len(steps),
         progress=current,
         heartbeat=store.heartbeat(connection, run.id),
+        held=bool(scalar(connection, HELD, {"space": LOCK_CLASS, "run": run.id})),
         pause_wanted=control.pause,
         knobs=control.values,
         stale_after_s=stale_after_s,

@@ -1,0 +1,81 @@
+"""`orchestrator verify`: compares every row of the old and the new shape, in ranges with a snapshot each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psycopg.sql import SQL, Composable, Literal
+
+from orchestrator import database
+from orchestrator.backfill.loop import MEASURE
+from orchestrator.context import Context, connected, journal, require_run
+from orchestrator.errors import IllegalTransition
+from orchestrator.journal import store
+from orchestrator.journal.states import Status
+from orchestrator.program import load_step
+from phases.sql import catalog_sql, text
+from phases.step import Phase, Verify
+
+BLOCKS = 16_384
+"""128 MB a range: a second or so, so that no snapshot keeps dead rows of the whole database for longer."""
+SAMPLE = 10
+COMPARE = SQL("SELECT count(*) AS rows, count(*) FILTER (WHERE {differs}) AS differences FROM {table} WHERE {range}")
+FIRST = SQL("SELECT {keys} FROM {table} WHERE {range} AND ({differs}) LIMIT {limit}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What a comparison of one table found; `keys` are the first rows that differ."""
+
+    table: str
+    rows: int
+    differences: int
+    keys: tuple[str, ...]
+
+
+def verify(context: Context, name: str) -> list[Comparison]:
+    """Compares every row of the old and the new shape. Reads only.
+
+    Raises:
+        IllegalTransition: there are no two shapes before expand and after contract.
+    """
+    with journal(context) as connection:
+        run = require_run(connection, name)
+        rows = store.steps(connection, run.id)
+    if not run.has_finished(Phase.EXPAND) or run.status is Status.COMPLETE:
+        raise IllegalTransition(
+            f'run "{name}" is in {run.phase}/{run.status}: there are no two shapes to compare',
+            "verify works between expand and contract",
+        )
+    steps = [load_step(row.payload) for row in rows if row.phase is Phase.BACKFILL]
+    return [_compare(context, step) for step in steps if isinstance(step, Verify)]
+
+
+def _compare(context: Context, step: Verify) -> Comparison:
+    rows = differences = first = 0
+    keys: list[str] = []
+    with connected(context.engine()) as connection:
+        blocks = database.fetch(connection, MEASURE, {"table": step.table, "guard": step.guard})[0]["blocks"]
+        connection.rollback()
+        # the last range has no end: rows that were inserted meanwhile belong to it
+        while first < blocks or first == 0:
+            end = first + BLOCKS
+            parts = _parts(step, first, end if end < blocks else None)
+            with connection.begin():
+                database.set_short(connection)
+                database.set_local(connection, row_security="off")
+                found = database.fetch(connection, text(COMPARE.format(**parts)))[0]
+                if found["differences"] and len(keys) < SAMPLE:
+                    sample = database.fetch(connection, text(FIRST.format(**parts, limit=Literal(SAMPLE - len(keys)))))
+                    keys += [", ".join(f"{key}={value!r}" for key, value in row.items()) for row in sample]
+            rows, differences, first = rows + found["rows"], differences + found["differences"], end
+    return Comparison(table=step.locks[0].relation, rows=rows, differences=differences, keys=tuple(keys))
+
+
+def _parts(step: Verify, first: int, end: int | None) -> dict[str, Composable]:
+    parts = {name: catalog_sql(getattr(step, name)) for name in ("differs", "table", "keys")}
+    begin = SQL("ctid >= {}::tid").format(Literal(f"({first},0)"))
+    return {
+        **parts,
+        "range": begin if end is None else SQL("{} AND ctid < {}::tid").format(begin, Literal(f"({end},0)")),
+    }

@@ -1,0 +1,113 @@
+"""Whether the database is still what a program was compiled for: weeks may lie between two phases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, is_dataclass, replace
+
+from orchestrator.catalog import Catalog
+from orchestrator.compiler import deltas_of
+from orchestrator.context import Context
+from orchestrator.errors import CatalogDrifted, NotInDatabase
+from orchestrator.journal.store import Run
+from orchestrator.plan import restore
+from orchestrator.planning import read_catalog
+from orchestrator.program import load_deltas
+from orchestrator.succession import dependent_refusals
+from phases.delta import Delta
+from phases.step import Phase
+
+
+def check_drift(context: Context, run: Run, phase: Phase) -> None:
+    """Compares the database with what the program was compiled from, before a phase begins.
+
+    Raises:
+        CatalogDrifted: naming what is different.
+    """
+    plan = restore(run.plan)
+    stored = load_deltas(run.deltas)
+    try:
+        catalog = without_ours(read_catalog(context, plan), stored)
+        current = deltas_of(plan, catalog)
+    except NotInDatabase as error:
+        raise CatalogDrifted(
+            f'before {phase}: {error.message}: it was there when "{run.name}" was compiled', error.hint
+        ) from error
+    changes = [line for before, now in zip(stored, current, strict=True) for line in _differences(before, now)]
+    # a view made since would let contract drop foreign keys and indexes, and then stop it at the column
+    for facts in catalog.tables.values():
+        changes += [f"{reason}\n    → {advice}" for reason, advice in dependent_refusals(facts)]
+    if changes:
+        raise CatalogDrifted(
+            f'the database is no longer what "{run.name}" was compiled for:\n' + "\n".join(f"  {c}" for c in changes),
+            f"if that is right: orchestrator plan {run.name} --refresh compiles the phases that have not begun; "
+            f"or undo the run with: orchestrator abort {run.name}",
+        )
+
+
+def without_ours(catalog: Catalog, deltas: Sequence[Delta]) -> Catalog:
+    """The catalog without what the run itself has made."""
+    ours = {f"{delta.table.schema}.{delta.table.name}": delta for delta in deltas}
+    tables = {}
+    for name, facts in catalog.tables.items():
+        delta = ours.get(facts.display)
+        if delta is not None:
+            facts = facts.without(
+                columns=[column.name for column in delta.add],
+                triggers=[delta.sync.trigger],
+                names={
+                    *(index.name for index in delta.indexes),
+                    *(key.name for key in delta.unique_keys),
+                    *(constraint.name for constraint in delta.constraints),
+                    *(key.name for key in delta.foreign_keys),
+                    *(statistics.name for statistics in delta.statistics),
+                    delta.sync.function,
+                    delta.sync.counter,
+                },
+            )
+        tables[name] = facts
+    return replace(catalog, tables=tables)
+
+
+_PARTS = {
+    "add": "column",
+    "indexes": "index",
+    "unique_keys": "key",
+    "constraints": "constraint",
+    "foreign_keys": "foreign key",
+    "statistics": "statistics",
+    "defaults": "default of",
+    "identities": "identity of",
+    "sequences": "sequence",
+    "not_null": "NOT NULL of",
+    "key": "primary key column",
+}
+
+
+def _differences(before: Delta, now: Delta) -> Iterator[str]:
+    for part, word in _PARTS.items():
+        old = {_label(item): item for item in getattr(before, part)}
+        new = {_label(item): item for item in getattr(now, part)}
+        for label in sorted(old.keys() | new.keys()):
+            if old.get(label) != new.get(label):
+                change = "is new" if label not in old else "is gone" if label not in new else "is different"
+                where = f"on {before.table.schema}.{before.table.name}"
+                yield f'{word} "{label}" {change} {where}{_details(old.get(label), new.get(label))}'
+
+
+def _details(old: object, new: object) -> str:
+    """What is different, attribute by attribute."""
+    if not (is_dataclass(old) and is_dataclass(new)):
+        return ""
+    pairs = ((each.name, getattr(old, each.name), getattr(new, each.name)) for each in fields(old))
+    return ": " + ", ".join(f"{name} was {was!r} and is {now!r}" for name, was, now in pairs if was != now)
+
+
+def _label(item: object) -> str:
+    if isinstance(item, str):
+        return item
+    for attribute in ("old_name", "name", "column"):
+        value = getattr(item, attribute, None)
+        if value is not None:
+            return str(value)
+    return repr(item)

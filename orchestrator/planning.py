@@ -1,0 +1,100 @@
+"""From a plan file to a program: reads the file and the live catalog, compiles, changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy.exc import DBAPIError
+
+from orchestrator import database
+from orchestrator.catalog import Catalog
+from orchestrator.catalog.reader import Request, read
+from orchestrator.compiler import compile_plan
+from orchestrator.context import Context, connected, journal
+from orchestrator.errors import IllegalTransition, OrchestratorError
+from orchestrator.journal import schema, store
+from orchestrator.journal.states import Status
+from orchestrator.plan import Plan, find, load, names_in, split_table
+from orchestrator.program import Program
+
+
+def read_catalog(context: Context, plan: Plan) -> Catalog:
+    """The catalog as far as a plan needs it; the transaction is rolled back."""
+    renames: dict[str, dict[str, str]] = {}
+    for change in plan.changes:
+        renames.setdefault(change.table, {}).update(change.renames)
+    requests = {table: Request(split_table(table), each) for table, each in renames.items()}
+    with connected(context.engine(direct=True)) as connection:
+        database.set_short(connection)
+        database.set_local(connection, lock_timeout=context.settings.lock_timeout_ms)
+        try:
+            return read(connection, requests)
+        except DBAPIError as error:
+            state = database.sqlstate(error)
+            if state == "55P03":
+                raise OrchestratorError(
+                    "a table of the plan is locked by somebody: its definition cannot be read", "try again"
+                ) from error
+            if state == "42501":
+                raise OrchestratorError(
+                    f"the catalog cannot be read: {str(error.orig).splitlines()[0]}",
+                    "the role needs TEMPORARY on the database: see docs/permissions.md",
+                ) from error
+            raise
+        finally:
+            connection.rollback()
+
+
+def make_program(context: Context, plan: Plan) -> tuple[Program, Catalog]:
+    """Compiles a plan against the live catalog. Changes nothing.
+
+    Raises:
+        PlanRefused: with every reason.
+    """
+    catalog = read_catalog(context, plan)
+    return compile_plan(plan, catalog), catalog
+
+
+def preview(context: Context, name: str) -> tuple[Plan, Program, Catalog]:
+    """What a run of a plan would be started with, and what stands in its way.
+
+    Raises:
+        IllegalTransition: a run of it is under way, and what it stored is what runs; or it is complete.
+        PlanRefused: with every reason.
+    """
+    plan = load_plan(context, name)
+    with connected(context.engine()) as connection:
+        # before `init` there are no runs, and a plan may be looked at all the same
+        initialised = schema.current(connection) is not None
+    if not initialised:
+        return plan, *make_program(context, plan)
+    with journal(context) as connection:
+        run = store.find(connection, plan.name)
+    if run is not None and run.status is Status.COMPLETE:
+        raise IllegalTransition(f'run "{name}" is complete: its plan has been carried out', "write a new plan")
+    if run is not None and run.live:
+        raise IllegalTransition(
+            f'run "{name}" is under way, in {run.phase}/{run.status}, and goes by the steps it was started with',
+            f"see where it stands with: orchestrator status {name}; "
+            f"compile the phases that have not begun once more with: orchestrator plan {name} --refresh",
+        )
+    program, catalog = make_program(context, plan)
+    with journal(context) as connection:
+        holders = store.holders(connection, program.tables)
+    warnings = (
+        f'run "{holder}" works on table "{table}": until it is finished or undone, advance refuses to start'
+        for table, holder in holders
+    )
+    return plan, replace(program, warnings=(*warnings, *program.warnings)), catalog
+
+
+def load_plan(context: Context, name: str) -> Plan:
+    """The plan file of that name."""
+    return load(find(name, context.settings.plans))
+
+
+def plan_file(context: Context, name: str) -> Plan | None:
+    """The plan file, if it is there: once a run has started it is not needed."""
+    if name not in names_in(context.settings.plans):
+        return None
+    return load_plan(context, name)
