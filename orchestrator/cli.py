@@ -28,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "ORCHESTRATOR"},
 )
 
 RunName = Annotated[str, typer.Argument(metavar="NAME", help="name of the plan and its run")]
@@ -259,7 +259,7 @@ def advance(
         _context(quiet=quiet or json), name, to=to, confirm_contract=confirm_contract, take_over=take_over
     )
     typer.echo(render.as_json(render.run_json(run)) if json else f"{run.name}: {run.phase} {run.status}")
-    if not json:
+    if not (json or quiet):
         _say(f"waits for {_views(name)[0].waits_for}")
 
 
