@@ -415,6 +415,10 @@ $$ BEGIN NEW.email := trim(NEW.email); RETURN NEW; END $$;
             "ALTER TABLE users ADD CONSTRAINT later UNIQUE (email) DEFERRABLE INITIALLY DEFERRED",
             'constraint "later" is deferrable: while its new index is built',
         ),
+        (
+            "CREATE UNIQUE INDEX once ON users (lower(email))",
+            'until contract unique index "once" has a successor that is unique too, and ON CONFLICT watches one of the',
+        ),
         ("ALTER TABLE users ALTER email SET DEFAULT ''", 'column "email" has a default and takes nulls'),
     ],
 )
