@@ -1,7 +1,9 @@
 """The deploy gate from the outside: `check` in every state of a run, and the gates before contract."""
 
 import pytest
+from psycopg.sql import SQL
 
+from tests.fixtures.shops import BEHIND_THE_TRIGGER
 from tests.integration.command_line import PHASES, CommandLine, hint_of
 
 
@@ -53,7 +55,7 @@ def test_a_run_that_failed_keeps_new_code_back(cli: CommandLine) -> None:
     cli.database.execute("ALTER TABLE users ADD UNIQUE (email)")
     cli.advance("backfill")
     cli.database.execute(
-        "SET session_replication_role = replica; UPDATE users SET email_address = 'user1@example.com' WHERE id = 2"
+        BEHIND_THE_TRIGGER.format(sql=SQL("UPDATE users SET email_address = 'user1@example.com' WHERE id = 2"))
     )
     assert cli("advance", "rename-email").exit_code == 1
     no = cli("check", "--deploy", "2.4")
