@@ -98,7 +98,10 @@ def common(
         bool, typer.Option("--verbose", "-v", envvar="ORCHESTRATOR_VERBOSE", help="log to stderr")
     ] = False,
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="print the version")
+        bool,
+        typer.Option(
+            "--version", is_eager=True, allow_from_autoenv=False, callback=_print_version, help="print the version"
+        ),
     ] = False,
 ) -> None:
     """Options that every command takes; they stand before the command."""
