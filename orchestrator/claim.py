@@ -91,7 +91,10 @@ class Claim:
     So every state write checks the epoch as well (`store.fence`).
     """
 
-    def __init__(self, engine: Engine, run: Run, settings: Settings, reporter: Reporter) -> None:
+    def __init__(
+        self, engine: Engine, run: Run, settings: Settings, reporter: Reporter, *, heed_pause: bool = True
+    ) -> None:
+        self._heed_pause = heed_pause
         self._engine = engine
         self._settings = settings
         self._reporter = reporter
@@ -173,7 +176,7 @@ class Claim:
 
     def obey(self, control: Control) -> None:
         """Takes note of the operator's intent, as a batch read it."""
-        if control.pause and self._stop_reason is None:
+        if control.pause and self._heed_pause and self._stop_reason is None:
             self.stop("paused by the operator")
 
     def fence(self, connection: Connection) -> Control:

@@ -30,10 +30,17 @@ STEADY_S = 30
 """Work that lasted this long before the loss earns that patience anew; a server that each try brings down does not."""
 
 
-def claimed(context: Context, run: Run, work: Callable[[Executor, Run], Run], *, take_over: bool = False) -> Run:
+def claimed(
+    context: Context,
+    run: Run,
+    work: Callable[[Executor, Run], Run],
+    *,
+    take_over: bool = False,
+    heed_pause: bool = True,
+) -> Run:
     """Does `work` under a claim; connects and claims again when the server went away in between.
 
-    Unless somebody else has claimed the run meanwhile: whoever was overtaken stops.
+    Unless somebody else has claimed the run since `run` was read: what was decided on would no longer hold.
     """
     epoch: int | None = None
     patient_since = time.monotonic()
@@ -48,7 +55,7 @@ def claimed(context: Context, run: Run, work: Callable[[Executor, Run], Run], *,
                 patient_since = time.monotonic()
 
     def attempt() -> Run:
-        return _once(context, run, noted, take_over=take_over, epoch=epoch)
+        return _once(context, run, noted, take_over=take_over, heed_pause=heed_pause, epoch=epoch)
 
     def worth_reconnecting(error: BaseException) -> bool:
         if isinstance(error, DatabaseUnreachable):  # while it starts again
@@ -71,7 +78,13 @@ def claimed(context: Context, run: Run, work: Callable[[Executor, Run], Run], *,
 
 
 def _once(
-    context: Context, run: Run, work: Callable[[Executor, Run], Run], *, take_over: bool, epoch: int | None
+    context: Context,
+    run: Run,
+    work: Callable[[Executor, Run], Run],
+    *,
+    take_over: bool,
+    heed_pause: bool,
+    epoch: int | None,
 ) -> Run:
     with journal(context) as connection:
         current = require_run(connection, run.name)
@@ -80,12 +93,14 @@ def _once(
                 f'run "{run.name}" was taken over by another runner', f"see: orchestrator status {run.name}"
             )
         paused = store.control(connection, current.id).pause
-    if paused:
+    if paused and heed_pause:
         raise StoppedOnRequest(
             f'run "{run.name}" is paused by the operator', f"lift it with: orchestrator resume {run.name}"
         )
     with context.working_engine(run.name) as engine:
-        claim = Claim(engine, current, context.settings, context.reporter)
+        # the first time what the caller knew, so that a claim by somebody else since then is noticed
+        known = run if epoch is None else current
+        claim = Claim(engine, known, context.settings, context.reporter, heed_pause=heed_pause)
         held = claim.take(take_over=take_over)
         try:
             executor = Executor(engine, claim, context.settings, context.reporter, run.name)
@@ -107,7 +122,7 @@ def _recorded(executor: Executor, work: Callable[[Executor, Run], Run], held: Ru
     except DBAPIError as error:
         if connection_lost(error):
             raise
-        failure = failed(f'run "{executor.name}"', error, executor.name)
+        failure = failed(f'run "{executor.name}"', error, executor.again)
         _record_halt(executor, failure)
         raise failure from error
 
@@ -117,7 +132,11 @@ def _record_halt(executor: Executor, error: OrchestratorError) -> None:
     try:
         with executor.engine.begin() as connection:
             current = store.find(connection, executor.name)
-            if current is None or current.epoch != executor.claim.epoch or current.status is not Status.RUNNING:
+            if current is None or current.epoch != executor.claim.epoch:
+                return
+            if current.status is Status.ABORTING:
+                store.record_error(connection, current, error.message, error.hint)
+            if current.status is not Status.RUNNING:
                 return
             halted = Status.PAUSED if isinstance(error, StoppedOnRequest) else Status.FAILED
             store.transition(

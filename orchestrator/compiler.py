@@ -13,7 +13,7 @@ from orchestrator.plan import Plan
 from orchestrator.program import Placed, Program
 from phases import STEPS
 from phases.delta import Delta, Sync
-from phases.step import Phase
+from phases.step import Phase, Step, Verify
 
 Refusal = tuple[str, str]
 
@@ -29,7 +29,7 @@ def compile_plan(plan: Plan, catalog: Catalog) -> Program:
     if refusals:
         raise PlanRefused(plan.name, list(dict.fromkeys(refusals)))
     deltas = deltas_of(plan, catalog)
-    placed = [(phase, step) for phase in Phase for delta in deltas for step in STEPS[phase](delta)]
+    placed = [(phase, step) for phase in Phase for step in _steps(phase, deltas)]
     return Program(
         plan=plan.name,
         steps=tuple(
@@ -43,6 +43,14 @@ def compile_plan(plan: Plan, catalog: Catalog) -> Program:
             dict.fromkeys(warning for change in plan.changes for warning in change.warnings(catalog, plan.name))
         ),
     )
+
+
+def _steps(phase: Phase, deltas: Sequence[Delta]) -> list[Step]:
+    """The steps of a phase for all tables. In contract every table is compared before anything is dropped of one."""
+    steps = [step for delta in deltas for step in STEPS[phase](delta)]
+    if phase is Phase.CONTRACT:
+        steps.sort(key=lambda step: not isinstance(step, Verify))
+    return steps
 
 
 def deltas_of(plan: Plan, catalog: Catalog) -> tuple[Delta, ...]:

@@ -13,7 +13,7 @@ from orchestrator.journal.store import Run
 from orchestrator.plan import restore
 from orchestrator.planning import read_catalog
 from orchestrator.program import load_deltas
-from orchestrator.succession import dependent_refusals
+from orchestrator.succession import dependent_refusals, table_refusals
 from phases.delta import Delta
 from phases.step import Phase
 
@@ -36,7 +36,8 @@ def check_drift(context: Context, run: Run, phase: Phase) -> None:
     changes = [line for before, now in zip(stored, current, strict=True) for line in _differences(before, now)]
     # a view made since would let contract drop foreign keys and indexes, and then stop it at the column
     for facts in catalog.tables.values():
-        changes += [f"{reason}\n    → {advice}" for reason, advice in dependent_refusals(facts)]
+        refusals = (*table_refusals(facts), *dependent_refusals(facts))
+        changes += [f"{reason}\n    → {advice}" for reason, advice in refusals]
     if changes:
         raise CatalogDrifted(
             f'the database is no longer what "{run.name}" was compiled for:\n' + "\n".join(f"  {c}" for c in changes),

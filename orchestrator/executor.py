@@ -34,6 +34,7 @@ LOCK_STATES = {"55P03", "40P01", "40001"}
 
 SET_TABLESPACE = "SELECT pg_catalog.set_config('default_tablespace', %(name)s, false)"
 DEADLOCK_TIMEOUT_MS = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'"
+DEPENDENTS_EXIST = "2BP01"
 INDEX_STATE = """
 SELECT i.indisvalid AS valid, c.oid::bigint AS oid,
        EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index p WHERE p.index_relid = c.oid) AS being_built
@@ -53,12 +54,14 @@ class Executor:
         self.settings = settings
         self.reporter = reporter
         self.name = name
+        self.again = f"orchestrator advance {name}"
+        """The command that goes on after a halt; the runner sets it with the phase."""
         self._waited_s = 0.0
         with engine.connect() as connection:
             self.deadlock_timeout_ms = int(scalar(connection, DEADLOCK_TIMEOUT_MS))
 
-    def execute(self, row: StepRow) -> None:
-        """Runs a step and notes it in the journal.
+    def execute(self, row: StepRow, *, anew: bool = False) -> None:
+        """Runs a step and notes it in the journal; `anew` forgets that it was done before.
 
         Raises:
             LockNotObtained: the lock budget is spent; nothing was changed.
@@ -72,6 +75,8 @@ class Executor:
             self.claim.fence(connection)
             store.step_done(connection, self.claim.run.id, row.position)
 
+        if anew:
+            self._note(lambda connection: self._forget(connection, row))
         with self._told(step):
             match step:
                 case Statement():
@@ -90,6 +95,10 @@ class Executor:
                     self._begin(row)
                     run_verification(self, row.position, step)
                     self._note(done)
+
+    def _forget(self, connection: Connection, row: StepRow) -> None:
+        self.claim.fence(connection)
+        store.forget_step(connection, self.claim.run.id, row.position)
 
     def undo(self, row: StepRow) -> None:
         """Runs what takes a step back, and notes it; a step without undo is only noted."""
@@ -219,7 +228,7 @@ class Executor:
         self.claim.check()
 
     def _blocker_hint(self, watched: Watched | None) -> str:
-        again = f"nothing was changed; try again with: orchestrator advance {self.name}"
+        again = f"nothing was changed; try again with: {self.again}"
         if watched is None or not watched.seen:
             return again
         return "\n".join(("blocked by:", *(f"  {blocker}" for blocker in watched.seen.values()), again))
@@ -265,12 +274,12 @@ class Executor:
                 ) from error
             raise StoppedOnRequest(
                 f"{step.title}: cancelled by somebody with pg_cancel_backend",
-                f"go on with: orchestrator advance {self.name}",
+                f"go on with: {self.again}",
             ) from error
         if state is not None and state[:2] in {"22", "23"}:
             raise self._violated(step, error) from error
         if state is not None and state not in LOCK_STATES and state[:2] not in {"08", "57", "25"}:
-            raise failed(step.title, error, self.name) from error
+            raise failed(step.title, error, self.again) from error
         raise error
 
     def _violated(self, step: Step, error: DBAPIError) -> StepFailed:
@@ -284,7 +293,7 @@ class Executor:
             with self.engine.connect() as connection:
                 rows = fetch(connection, query)
             lines += [f"  row {', '.join(f'{key}={value!r}' for key, value in row.items())}" for row in rows]
-        return StepFailed("\n".join(lines), f"put these rows right, then: orchestrator advance {self.name}")
+        return StepFailed("\n".join(lines), f"put these rows right, then: {self.again}")
 
     # indexes
 
@@ -321,7 +330,7 @@ class Executor:
             if fetch(connection, INDEX_STATE, {"schema": step.schema, "name": step.name}):
                 raise StepFailed(
                     f'there is already a relation "{step.schema}.{step.name}", and it is not ours',
-                    f"rename or drop it, then: orchestrator advance {self.name}",
+                    f"rename or drop it, then: {self.again}",
                 )
             self.claim.fence(connection)
             store.step_started(connection, self.claim.run.id, row.position)
@@ -356,6 +365,8 @@ class Executor:
             run(connection, "SET statement_timeout = 0")
             if tablespace is not None:
                 fetch(connection, SET_TABLESPACE, {"name": tablespace})
+            # no transaction can hold it: as late as can be, so that a runner that was overtaken sends nothing
+            self._note(self.claim.fence)
             with self._translated(step, connection) as watched:
                 run(connection, self.tagged(sql, position))
         self._note_wait(position, watched)
@@ -366,13 +377,16 @@ class Executor:
         return NotVerified(
             f"{step.title}: {rows} rows differ{listing}",
             f'has trigger "{step.guard}" been disabled for a while, or does a later trigger change these columns? '
-            f"set these rows right, then: orchestrator advance {self.name}",
+            f"set these rows right, then: {self.again}",
         )
 
 
-def failed(title: str, error: DBAPIError, name: str) -> StepFailed:
-    """A server error that trying again would not mend, in the user's terms."""
-    return StepFailed(f"{title}: {primary_message(error)}", _next_step(error, name))
+def failed(title: str, error: DBAPIError, again: str) -> StepFailed:
+    """A server error that trying again would not mend, in the user's terms; `again` is the command that goes on."""
+    message = f"{title}: {primary_message(error)}"
+    if sqlstate(error) == DEPENDENTS_EXIST and isinstance(error.orig, psycopg.Error):
+        message += "".join(f"\n  {line}" for line in (error.orig.diag.message_detail or "").splitlines())
+    return StepFailed(message, _next_step(error, again))
 
 
 def primary_message(error: DBAPIError) -> str:
@@ -382,11 +396,14 @@ def primary_message(error: DBAPIError) -> str:
     return str(error.orig).strip()
 
 
-def _next_step(error: DBAPIError, name: str) -> str:
+def _next_step(error: DBAPIError, again: str) -> str:
     state = sqlstate(error)
     given = error.orig.diag.message_hint if isinstance(error.orig, psycopg.Error) else None
+    if state == DEPENDENTS_EXIST:
+        # the server's own hint is CASCADE: not at three in the morning
+        return f"nothing of this step was kept; drop or change what depends on it, then: {again}"
     if state == "53100":
-        return f"the disk is full: free space on the server first, then: orchestrator advance {name}"
+        return f"the disk is full: free space on the server first, then: {again}"
     if state == "42501":
-        return f"docs/permissions.md lists what the role needs; then: orchestrator advance {name}"
-    return f"{given + '; ' if given else ''}nothing of this step was kept; then: orchestrator advance {name}"
+        return f"docs/permissions.md lists what the role needs; then: {again}"
+    return f"{given + '; ' if given else ''}nothing of this step was kept; then: {again}"

@@ -17,7 +17,6 @@ from orchestrator.errors import (
     CatalogDrifted,
     GateClosed,
     IllegalTransition,
-    OrchestratorError,
     PlanChanged,
     RunHeld,
 )
@@ -147,6 +146,7 @@ def _hours(seconds: float) -> str:
 
 def _run_phase(context: Context, executor: Executor, run: Run, phase: Phase) -> Run:
     """One phase, from wherever it stands, to its end."""
+    executor.again = f"orchestrator advance {run.name}"
     fresh = run.status in (Status.PLANNED, Status.WAITING)
     if fresh:
         check_drift(context, run, phase)
@@ -155,8 +155,10 @@ def _run_phase(context: Context, executor: Executor, run: Run, phase: Phase) -> 
     started = time.monotonic()
     with executor.engine.connect() as connection:
         rows = [row for row in store.steps(connection, run.id) if row.phase == phase]
+    if phase is Phase.CONTRACT:
+        _validate(context, executor, run, rows)
     for row in rows:
-        if row.status != "done":
+        if row.status != "done" and not (phase is Phase.CONTRACT and row.op == "verify"):
             executor.execute(row)
     done = Status.COMPLETE if phase is Phase.CONTRACT else Status.WAITING
     run = _move(executor, run, (phase, done), "done")
@@ -164,23 +166,23 @@ def _run_phase(context: Context, executor: Executor, run: Run, phase: Phase) -> 
     return run
 
 
-def _move(
-    executor: Executor,
-    run: Run,
-    to: tuple[Phase, Status],
-    message: str,
-    *,
-    error: OrchestratorError | None = None,
-) -> Run:
+def _validate(context: Context, executor: Executor, run: Run, rows: Sequence[StepRow]) -> None:
+    """What contract must know before it drops anything, as it is now: what an interrupted try once found is not enough.
+
+    Every table that still has both shapes is compared once more, and the catalog last, for that takes no time.
+    """
+    executor.again = f"orchestrator advance {run.name} --confirm-contract"
+    still_whole = {row.payload["guard"] for row in rows if row.op == "statement" and row.status != "done"}
+    for row in rows:
+        if row.op == "verify" and row.payload["guard"] in still_whole:
+            executor.execute(row, anew=row.status != "pending")
+    if not _destroyed(rows):
+        check_drift(context, run, Phase.CONTRACT)
+
+
+def _move(executor: Executor, run: Run, to: tuple[Phase, Status], message: str) -> Run:
     with executor.engine.begin() as connection:
-        store.transition(
-            connection,
-            run,
-            to,
-            message,
-            error=error.message if error else None,
-            hint=error.hint if error else None,
-        )
+        store.transition(connection, run, to, message)
     return replace(run, phase=to[0], status=to[1])
 
 
@@ -247,6 +249,7 @@ def abort(context: Context, name: str, *, take_over: bool = False) -> Run:
         )
 
     def work(executor: Executor, held: Run) -> Run:
+        executor.again = f"orchestrator abort {name}"
         if held.status is not Status.ABORTING:
             held = _move(executor, held, (held.phase, Status.ABORTING), "abort begins")
         with executor.engine.connect() as connection:
@@ -255,10 +258,8 @@ def abort(context: Context, name: str, *, take_over: bool = False) -> Run:
             executor.undo(row)
         return _move(executor, held, (held.phase, Status.ABORTED), "undone")
 
-    with journal(context) as connection:
-        # the pause was about going forward
-        store.set_control(connection, run.id, pause=False)
-    return claimed(context, run, work, take_over=take_over)
+    # a pause is about going forward
+    return claimed(context, run, work, take_over=take_over, heed_pause=False)
 
 
 def _destroyed(rows: Sequence[StepRow]) -> bool:

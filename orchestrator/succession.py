@@ -103,24 +103,13 @@ class Succession:
     def refusals(self) -> Iterator[Refusal]:
         """What stands against it."""
         facts, table = self.facts, self.facts.display
-        if facts.partitioned or facts.inherits:
-            yield (
-                f'table "{table}" is partitioned, a partition, or takes part in inheritance',
-                "not supported yet: each partition would need its own ranges and indexes",
-            )
+        yield from table_refusals(facts)
         if facts.table.schema in _OURS or facts.table.schema.startswith("pg_"):
             yield f'"{table}" is a table of the system or of this program', "plans are for the application's tables"
-        if not facts.owned:
-            yield f'our role does not own table "{table}"', "connect as its owner, or as a member of the owning role"
         if not facts.may_create:
             yield (
                 f'our role may not create in schema "{facts.table.schema}"',
                 f'GRANT CREATE ON SCHEMA "{facts.table.schema}" to it: the trigger\'s function lives beside the table',
-            )
-        if facts.row_security_applies:
-            yield (
-                f'row security hides rows of "{table}" from our role',
-                "connect as the owner without FORCE ROW LEVEL SECURITY, or as a role with BYPASSRLS",
             )
         for old, new in self.renames.items():
             yield from self._column_refusals(old, new)
@@ -360,6 +349,22 @@ class Succession:
                 f'foreign key "{key.name}" of {where} ties in a table that our role does not own',
                 f'connect as a role that owns "{other.schema}.{other.name}" too',
             )
+
+
+def table_refusals(facts: TableFacts) -> Iterator[Refusal]:
+    """What must be true of the whole table, when a plan is compiled and still before each phase."""
+    if facts.partitioned or facts.inherits:
+        yield (
+            f'table "{facts.display}" is partitioned, a partition, or takes part in inheritance',
+            "not supported yet: each partition would need its own ranges and indexes",
+        )
+    if not facts.owned:
+        yield f'our role does not own table "{facts.display}"', "connect as its owner, or as a member of that role"
+    if facts.row_security_applies:
+        yield (
+            f'row security hides rows of "{facts.display}" from our role',
+            "connect as the owner without FORCE ROW LEVEL SECURITY, or as a role with BYPASSRLS",
+        )
 
 
 def dependent_refusals(facts: TableFacts) -> Iterator[Refusal]:

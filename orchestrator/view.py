@@ -69,7 +69,8 @@ class View:
                 return "the batch under way, then it pauses"
             return f"lock held by pid {self.blockers[0]['pid']}" if self.blockers else "its runner, which is at work"
         if self.runner == "stale":
-            return f"a runner that gives no sign of life; if it is gone: orchestrator advance {name} --take-over"
+            verb = "abort" if run.status is Status.ABORTING else "advance"
+            return f"a runner that gives no sign of life; if it is gone: orchestrator {verb} {name} --take-over"
         if self.pause_wanted:
             return f"orchestrator resume {name}"
         match run.status:

@@ -8,10 +8,23 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from phases import backfill, dual_write
 from phases.constrain import drop_constraint, drop_index
-from phases.delta import Delta, Identity, UniqueKey
+from phases.delta import Delta, Identity, Table, UniqueKey
 from phases.sql import catalog_sql, comment, grants, lock, qualified, text
 from phases.step import LockMode, Statement, Step
 
+LOCK_TABLE = SQL("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+# with the lock held: nobody can switch it off between this look and the drop
+REQUIRE_TRIGGER = SQL("DO {body}")
+REQUIRE_TRIGGER_BODY = SQL(
+    """
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = {table}::regclass AND tgname = {trigger}
+                 AND tgenabled IN ('O', 'A')) THEN
+    RAISE EXCEPTION {message} USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+END
+"""
+)
 SWAP_PRIMARY_KEY = SQL(
     "ALTER TABLE {table} DROP CONSTRAINT {old}, ADD CONSTRAINT {new} PRIMARY KEY USING INDEX {index}{deferral}"
 )
@@ -42,7 +55,13 @@ def steps(delta: Delta) -> Iterator[Step]:
     yield Statement(
         title=f"drop {', '.join(delta.drop)} and the trigger",
         sql=tuple(map(text, _switch(delta))),
-        locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table),),
+        guard=delta.sync.trigger,
+        # an application that drew a number holds its sequence until it commits: the executor gives way early
+        locks=(
+            lock(LockMode.ACCESS_EXCLUSIVE, delta.table),
+            *(lock(LockMode.SHARE_ROW_EXCLUSIVE, Table(each.schema, each.name)) for each in delta.sequences),
+            *(lock(LockMode.ACCESS_EXCLUSIVE, Table(each.schema, each.sequence)) for each in delta.identities),
+        ),
     )
 
 
@@ -62,6 +81,8 @@ def _rename_foreign_keys(delta: Delta) -> Iterator[Statement]:
 def _switch(delta: Delta) -> Iterator[Composable]:
     """One transaction under ACCESS EXCLUSIVE, catalog only. No CASCADE: what nobody foresaw stops it, unharmed."""
     table = qualified(delta.table)
+    yield LOCK_TABLE.format(table=table)
+    yield _require_trigger(delta)
     yield from dual_write.drop(delta.table, delta.sync)
     for sequence in delta.sequences:
         yield OWN_SEQUENCE.format(
@@ -86,6 +107,17 @@ def _switch(delta: Delta) -> Iterator[Composable]:
     for column in delta.drop:
         yield DROP_COLUMN.format(table=table, column=Identifier(column))
     yield from _renames(delta)
+
+
+def _require_trigger(delta: Delta) -> Composable:
+    body = REQUIRE_TRIGGER_BODY.format(
+        table=Literal(text(qualified(delta.table))),
+        trigger=Literal(delta.sync.trigger),
+        message=Literal(
+            f"trigger {delta.sync.trigger} is gone or disabled: what was written since may differ".replace("%", "%%")
+        ),
+    )
+    return REQUIRE_TRIGGER.format(body=Literal(text(body)))
 
 
 def _swap_primary_key(delta: Delta, key: UniqueKey) -> Iterator[Composable]:

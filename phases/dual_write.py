@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from phases.delta import Delta, Pair, Sync, Table
+from phases.expand import DROP_COLUMN
 from phases.sql import DIFFERENT, SAME, differ, lock, qualified, text
 from phases.step import LockMode, Statement, Step
 
@@ -85,12 +86,18 @@ def steps(delta: Delta) -> Iterator[Step]:
         locks=locks,
         undo=(
             Statement(
-                title=f"drop trigger {delta.sync.trigger}",
-                sql=tuple(map(text, drop(delta.table, delta.sync))),
+                title=f"drop trigger {delta.sync.trigger} and {', '.join(column.name for column in delta.add)}",
+                # together with the columns: written without the trigger, they would hold values that nobody else has
+                sql=tuple(map(text, (*drop(delta.table, delta.sync), *_drop_columns(delta)))),
                 locks=drop_locks,
             ),
         ),
     )
+
+
+def _drop_columns(delta: Delta) -> Iterator[Composed]:
+    for column in delta.add:
+        yield DROP_COLUMN.format(table=qualified(delta.table), column=Identifier(column.name))
 
 
 def drop(table: Table, sync: Sync) -> Iterator[Composed]:

@@ -69,6 +69,8 @@ class Statement:
     locks: tuple[Lock, ...]
     violations: str | None = None
     """A query for the keys of rows that make this statement fail, to be shown when it does."""
+    guard: str = ""
+    """The trigger on whose work this statement relies: what was compared for it must be fresh."""
     undo: tuple[Undo, ...] = ()
     op: Literal["statement"] = "statement"
 

@@ -36,6 +36,8 @@ DEADLOCK_SHARE = 0.8
 so that PostgreSQL cannot choose the application's statement as the victim."""
 VERIFY_TARGET_MS = 500
 MOST_PASSES = 5
+MOST_PARTS = 64
+"""Parts in which the rows of one block are updated, where they are too heavy for one batch: about a row each."""
 SAMPLE = 10
 RATE_WINDOW_S = 10.0
 
@@ -148,26 +150,38 @@ class Loop:
         progress = self._progress()
         pace = Pace(self._target_ms(), blocks=max(1, progress.batch_blocks // 2) if progress.batches else FIRST_BLOCKS)
         striping = Striping(progress.total_blocks)
-        stubborn = 0
+        stubborn = heavy = 0
         while progress.next_block < progress.total_blocks:
             self.claim.check()
             pace.target_ms, striping.fixed = self._target_ms(), _power_of_two(self._knobs.stripes)
-            # a window takes as long as its passes together, so that one pass takes about the target
-            stripes = 1 if stubborn else striping.stripes
-            end = min(progress.next_block + pace.blocks * stripes, progress.total_blocks)
-            window = _Window(progress.next_block, end, stripes, pace.blocks, unlocked=stubborn > 0)
+            if heavy:
+                # the rows of one block are too much for a batch (documents of megabytes): a part of them at a time
+                window = _Window(progress.next_block, progress.next_block + 1, 2**heavy, 1, unlocked=stubborn > 0)
+            else:
+                # a window takes as long as its passes together, so that one pass takes about the target
+                stripes = 1 if stubborn else striping.stripes
+                end = min(progress.next_block + pace.blocks * stripes, progress.total_blocks)
+                window = _Window(progress.next_block, end, stripes, pace.blocks, unlocked=stubborn > 0)
+            started = time.monotonic()
             try:
                 passes = []
-                for stripe in range(stripes):
+                for stripe in range(window.stripes):
                     progress, done = self._pass(step, progress, window, stripe, pace)
                     passes.append(done)
-                striping.window_done(passes)
+                if not heavy:
+                    striping.window_done(passes)
+                elif (time.monotonic() - started) * 1000 < self._target_ms():
+                    # the whole block in the time of a batch: it was the moment, not the rows
+                    heavy -= 1
                 stubborn = 0
                 self._remark(progress, striping)
             except Rewritten:
                 progress = self._start_over(progress)
             except DBAPIError as error:
-                stubborn = self._eased(error, pace, stubborn, at_smallest=window.blocks == 1)
+                smallest = window.blocks == 1
+                stubborn = self._eased(error, pace, stubborn, at_smallest=smallest)
+                if sqlstate(error) == "57014" and window.end - window.first <= window.stripes and smallest:
+                    heavy = self._heavier(heavy, window, error)
                 progress = self._progress()
         self._finish(progress)
 
@@ -463,12 +477,24 @@ class Loop:
                 if watched is not None and watched.elapsed_s * 1000 < self._batch_timeout_ms(pace.target_ms):
                     raise StoppedOnRequest(
                         f"{self.title}: a batch was cancelled by somebody with pg_cancel_backend",
-                        f"go on with: orchestrator advance {self.executor.name}",
+                        f"go on with: {self.executor.again}",
                     ) from error
                 pace.timed_out()
                 return stubborn
             case _:
                 raise error
+
+    def _heavier(self, heavy: int, window: _Window, error: DBAPIError) -> int:
+        """How often the rows of a block are halved, after a batch of one block was not done in time."""
+        if 2**heavy >= MOST_PARTS:
+            raise StepFailed(
+                f"{self.title}: a few rows of block {window.first} of {self.shown} cannot be updated within "
+                f"{self._batch_timeout_ms(self._target_ms())} ms",
+                f"look at triggers and at the size of these rows; allow more with: orchestrator set "
+                f"{self.executor.name} target_batch_ms=700, or with a larger deadlock_timeout; then: "
+                f"{self.executor.again}",
+            ) from error
+        return heavy + 1
 
     def _wait_for_table(self) -> None:
         """Nobody may skip a lock on the whole table: waits for it as a guarded step does."""

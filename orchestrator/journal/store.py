@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, func, insert, literal, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 import orchestrator
@@ -442,6 +442,24 @@ def step_done(connection: Connection, run_id: int, position: int) -> None:
         started_at=func.coalesce(step.c.started_at, func.now()),
         finished_at=func.clock_timestamp(),
     )
+
+
+def record_error(connection: Connection, run: Run, error: str, hint: str | None) -> None:
+    """Why a run stands still that stays in its state: an abort that could not go on."""
+    table = tables.run
+    connection.execute(
+        update(table)
+        .where(table.c.id == run.id, table.c.epoch == run.epoch)
+        .values(error=error, hint=hint, updated_at=func.clock_timestamp())
+    )
+    add_event(connection, run.id, "halted", error)
+
+
+def forget_step(connection: Connection, run_id: int, position: int) -> None:
+    """A comparison that was made long ago says nothing: it is to be made again."""
+    marks = tables.progress
+    connection.execute(delete(marks).where(marks.c.run_id == run_id, marks.c.position == position))
+    _update_step(connection, run_id, position, status="started", finished_at=None)
 
 
 def step_undone(connection: Connection, run_id: int, position: int) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import LiteralString
 
+import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
@@ -387,3 +388,89 @@ def test_an_operator_that_cancels_a_batch_stops_the_run(open_halting_shop: OpenH
         stopped = working.wait()
     assert stopped.exit_code == 6
     assert "pg_cancel_backend" in stopped.stderr
+
+
+# fires in the backfill too, and takes its time with each row
+SLOW: LiteralString = """
+CREATE FUNCTION doze() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep({}); RETURN NEW; END $$;
+CREATE TRIGGER doze BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION doze();
+ALTER TABLE users ENABLE ALWAYS TRIGGER doze;
+"""
+FORTY: LiteralString = "INSERT INTO users SELECT n, 'user' || n || '@example.org' FROM generate_series(11, 40) n;"
+
+
+def test_a_block_that_takes_too_long_is_updated_in_parts(open_shop: OpenShop) -> None:
+    shop = open_shop(USERS + FORTY + SLOW.replace("{}", "0.01"), at="dual_write")
+    shop.set_knobs(target_batch_ms=20)
+    shop.finish("backfill")
+    assert counted(shop) == (40, 0)
+
+
+def test_a_row_that_takes_too_long_stops_the_backfill_by_name(open_shop: OpenShop) -> None:
+    shop = open_shop(USERS + SLOW.replace("{}", "0.2"), at="dual_write")
+    shop.set_knobs(target_batch_ms=10)
+    with pytest.raises(StepFailed, match="rows of block 0") as failure:
+        shop.finish("backfill")
+    assert "of public.users cannot be updated within 50 ms" in failure.value.message
+    assert failure.value.hint is not None
+    assert "set rename-email target_batch_ms=700" in failure.value.hint
+    shop.set_knobs(target_batch_ms=700)
+    shop.finish("backfill")
+    assert counted(shop) == (10, 0)
+
+
+def test_an_interrupted_contract_compares_once_more(open_shop: OpenShop) -> None:
+    shop = open_shop(at="constrain")
+    with holding(shop.database, "SELECT FROM users"):
+        # every row is equal, but the drop does not get its lock
+        halted = shop.advance("contract", "--confirm-contract", env={"ORCHESTRATOR_LOCK_BUDGET_S": "0"})
+        assert halted.exit_code == 5
+        assert "orchestrator advance rename-email --confirm-contract" in halted.stderr
+    shop.execute("ALTER TABLE users DISABLE TRIGGER USER")
+    shop.execute("UPDATE users SET email = 'only here' WHERE id = 7")
+    shop.execute("ALTER TABLE users ENABLE TRIGGER USER")
+    again = shop.advance("contract", "--confirm-contract")
+    assert again.exit_code == 1
+    assert "id=7" in again.stderr
+    assert shop.scalar("SELECT email FROM users WHERE id = 7") == "only here"
+
+
+def test_contract_compares_every_table_before_it_drops_anything_of_one(open_shop: OpenShop) -> None:
+    plan = PLAN + "  - {kind: rename_column, table: shops, from: name, to: title}\n"
+    second: LiteralString = "CREATE TABLE shops (id int PRIMARY KEY, name text); INSERT INTO shops VALUES (1, 'a');"
+    shop = open_shop(USERS + second, at="constrain", plan=plan)
+    shop.execute("ALTER TABLE shops DISABLE TRIGGER USER")
+    shop.execute("UPDATE shops SET title = 'planted'")
+    shop.execute("ALTER TABLE shops ENABLE TRIGGER USER")
+    assert shop.advance("contract", "--confirm-contract").exit_code == 1
+    assert shop.differences() == 0
+    assert shop.run("abort").exit_code == 0
+
+
+SWITCH: LiteralString = """
+SELECT payload -> 'sql' FROM orchestrator.step WHERE payload ->> 'guard' <> '' AND op = 'statement'
+"""
+
+
+def test_contract_drops_nothing_without_the_trigger(open_shop: OpenShop) -> None:
+    shop = open_shop(at="constrain")
+    trigger = str(shop.scalar("SELECT tgname FROM pg_trigger WHERE tgname LIKE 'zzzz%'"))
+    switch = shop.scalar(SWITCH)
+    shop.execute("ALTER TABLE users DISABLE TRIGGER USER")
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match=trigger):
+        shop.database.execute(SQL(";\n".join(switch)))
+    assert shop.differences() == 0
+
+
+def test_an_abort_takes_trigger_and_column_away_together(open_shop: OpenShop) -> None:
+    shop = open_shop(at="backfill")
+    shop.execute("CREATE VIEW addresses AS SELECT email_address FROM users")
+    refused = shop.run("abort")
+    assert refused.exit_code == 1
+    assert "view addresses depends on column email_address" in refused.stderr
+    assert "CASCADE" not in refused.stderr
+    shop.execute("UPDATE users SET email_address = 'late' WHERE id = 7")
+    assert shop.scalar("SELECT email FROM users WHERE id = 7") == "late"
+    assert "view addresses" in shop.status()["error"]
+    shop.execute("DROP VIEW addresses")
+    assert shop.run("abort").exit_code == 0

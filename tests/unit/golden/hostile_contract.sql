@@ -24,7 +24,16 @@ DROP INDEX CONCURRENTLY IF EXISTS "sche""ma"."idx%";
 ALTER TABLE "sche""ma"."we""ird%1" RENAME CONSTRAINT "out_next" TO "out""fk";
 
 -- drop order, it's and the trigger
--- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+-- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1", SHARE ROW EXCLUSIVE on "sche""ma"."serial%seq", ACCESS EXCLUSIVE on "sche""ma"."se""q"
+LOCK TABLE "sche""ma"."we""ird%1" IN ACCESS EXCLUSIVE MODE;
+DO '
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = ''"sche""ma"."we""ird%1"''::regclass AND tgname = ''zzzz"trigger''
+                 AND tgenabled IN (''O'', ''A'')) THEN
+    RAISE EXCEPTION ''trigger zzzz"trigger is gone or disabled: what was written since may differ'' USING ERRCODE = ''object_not_in_prerequisite_state'';
+  END IF;
+END
+';
 DROP TRIGGER IF EXISTS "zzzz""trigger" ON "sche""ma"."we""ird%1";
 DROP FUNCTION IF EXISTS "sche""ma"."sync'function"();
 DROP SEQUENCE IF EXISTS "sche""ma"."count""er";

@@ -5,6 +5,15 @@ SELECT "id" FROM "public"."users" WHERE pg_catalog.record_image_ne(ROW("email_ad
 
 -- drop email and the trigger
 -- short exclusive: ACCESS EXCLUSIVE on public.users
+LOCK TABLE "public"."users" IN ACCESS EXCLUSIVE MODE;
+DO '
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = ''"public"."users"''::regclass AND tgname = ''zzzz_orchestrator_rename_email''
+                 AND tgenabled IN (''O'', ''A'')) THEN
+    RAISE EXCEPTION ''trigger zzzz_orchestrator_rename_email is gone or disabled: what was written since may differ'' USING ERRCODE = ''object_not_in_prerequisite_state'';
+  END IF;
+END
+';
 DROP TRIGGER IF EXISTS "zzzz_orchestrator_rename_email" ON "public"."users";
 DROP FUNCTION IF EXISTS "public"."orchestrator_sync_rename_email"();
 DROP SEQUENCE IF EXISTS "public"."orchestrator_conflicts_rename_email";

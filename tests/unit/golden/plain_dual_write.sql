@@ -37,8 +37,9 @@ END
 CREATE TRIGGER "zzzz_orchestrator_rename_email" BEFORE INSERT OR UPDATE ON "public"."users" FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW("new"."email_address"), ROW("new"."email"))) EXECUTE FUNCTION "public"."orchestrator_sync_rename_email"();
 ALTER TABLE "public"."users" ENABLE ALWAYS TRIGGER "zzzz_orchestrator_rename_email";
 -- undo:
---   -- drop trigger zzzz_orchestrator_rename_email
+--   -- drop trigger zzzz_orchestrator_rename_email and email_address
 --   -- short exclusive: ACCESS EXCLUSIVE on public.users
 --   DROP TRIGGER IF EXISTS "zzzz_orchestrator_rename_email" ON "public"."users";
 --   DROP FUNCTION IF EXISTS "public"."orchestrator_sync_rename_email"();
 --   DROP SEQUENCE IF EXISTS "public"."orchestrator_conflicts_rename_email";
+--   ALTER TABLE "public"."users" DROP COLUMN IF EXISTS "email_address";
