@@ -79,10 +79,10 @@ def _once(
             raise ClaimLost(
                 f'run "{run.name}" was taken over by another runner', f"see: orchestrator status {run.name}"
             )
-        paused = store.control(connection, current.id).pause
-    if paused:
+        control = store.control(connection, current.id)
+    if control.pause:
         raise StoppedOnRequest(
-            f'run "{run.name}" is paused by the operator', f"lift it with: orchestrator resume {run.name}"
+            f'run "{run.name}" is stopped: {control.pause_reason}', f"lift it with: {control.resume_command(run.name)}"
         )
     with context.working_engine(run.name) as engine:
         claim = Claim(engine, current, context.settings, context.reporter)

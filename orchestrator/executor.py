@@ -16,7 +16,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_de
 
 from orchestrator.backfill.loop import run_batches, run_verification
 from orchestrator.claim import CANCELLED, TOO_LONG, Claim, Watched
-from orchestrator.database import fetch, run, scalar, set_local, sqlstate
+from orchestrator.database import fetch, primary_message, run, scalar, set_local, sqlstate
 from orchestrator.errors import LockNotObtained, NotVerified, StepFailed, StoppedOnRequest
 from orchestrator.journal import store
 from orchestrator.journal.store import StepRow
@@ -369,13 +369,6 @@ class Executor:
 def failed(title: str, error: DBAPIError, name: str) -> StepFailed:
     """A server error that trying again would not mend, in the user's terms."""
     return StepFailed(f"{title}: {primary_message(error)}", _next_step(error, name))
-
-
-def primary_message(error: DBAPIError) -> str:
-    """What the server said, without the statement."""
-    if isinstance(error.orig, psycopg.Error) and error.orig.diag.message_primary:
-        return error.orig.diag.message_primary
-    return str(error.orig).strip()
 
 
 def _next_step(error: DBAPIError, name: str) -> str:
