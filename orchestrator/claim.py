@@ -152,8 +152,10 @@ class Claim:
             self._connection = None
 
     def stop(self, reason: str) -> None:
-        """Asks the runner to stop at the next safe point; called from signal handlers."""
-        self._stop_reason = self._stop_reason or reason
+        """Asks the runner to stop at the next safe point."""
+        if self._stop_reason is None:
+            self._stop_reason = reason
+            self._reporter.note(f"stopping at the next safe point: {reason}")
         self.stopping.set()
         self._wake.set()
 

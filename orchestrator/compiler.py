@@ -83,7 +83,9 @@ def _refusals(plan: Plan, catalog: Catalog) -> Iterable[Refusal]:
 def _conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]:
     """Changes of one plan that stand in each other's way."""
     sources = Counter((catalog.table(c.table).display, old) for c in changes for old in c.renames)
-    targets = Counter((catalog.table(c.table).display, new) for c in changes for new in c.renames.values())
+    targets = Counter(
+        (catalog.table(c.table).display, new) for c in changes for old, new in c.renames.items() if old != new
+    )
     for (table, column), count in sources.items():
         if count > 1:
             yield f'column "{column}" of "{table}" is changed {count} times', "keep one of these changes"

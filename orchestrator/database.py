@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -74,6 +75,8 @@ def _connect(dsn: str, application_name: str) -> psycopg.Connection[Any]:
 
     No prepared statements: a pooler in transaction mode would lose them.
     """
+    # libpq sends it as it connects, which a pooler understands too; psycopg reads no other style of timestamps
+    os.environ["PGDATESTYLE"] = "ISO"
     try:
         return psycopg.connect(
             dsn.replace("postgresql+psycopg://", "postgresql://", 1),

@@ -27,7 +27,7 @@ def check_drift(context: Context, run: Run, phase: Phase) -> None:
     plan = restore(run.plan)
     stored = load_deltas(run.deltas)
     try:
-        catalog = without_ours(read_catalog(context, plan), stored)
+        catalog = without_ours(read_catalog(context, plan, [delta.table for delta in stored]), stored)
         current = deltas_of(plan, catalog)
     except NotInDatabase as error:
         raise CatalogDrifted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from sqlalchemy.exc import DBAPIError
@@ -16,17 +17,34 @@ from orchestrator.journal import schema, store
 from orchestrator.journal.states import Status
 from orchestrator.plan import Plan, find, load, names_in, split_table
 from orchestrator.program import Program
+from phases.delta import Table
+
+# PostgreSQL renders the same definition differently under others; a run is compared with itself weeks later
+RENDERING = {
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "quote_all_identifiers": "off",
+}
 
 
-def read_catalog(context: Context, plan: Plan) -> Catalog:
-    """The catalog as far as a plan needs it; the transaction is rolled back."""
+def read_catalog(context: Context, plan: Plan, resolved: Collection[Table] = ()) -> Catalog:
+    """The catalog as far as a plan needs it; the transaction is rolled back.
+
+    `resolved`: the tables of a run that has started. Whoever goes on with it may have another search_path.
+    """
     renames: dict[str, dict[str, str]] = {}
     for change in plan.changes:
         renames.setdefault(change.table, {}).update(change.renames)
-    requests = {table: Request(split_table(table), each) for table, each in renames.items()}
+    named = {split_table(table) for table in renames}
+    requests = {
+        table: Request(_resolved(split_table(table), [each for each in resolved if each not in named]), each)
+        for table, each in renames.items()
+    }
     with connected(context.engine(direct=True)) as connection:
         database.set_short(connection)
-        database.set_local(connection, lock_timeout=context.settings.lock_timeout_ms)
+        database.set_local(connection, lock_timeout=context.settings.lock_timeout_ms, **RENDERING)
         try:
             return read(connection, requests)
         except DBAPIError as error:
@@ -43,6 +61,12 @@ def read_catalog(context: Context, plan: Plan) -> Catalog:
             raise
         finally:
             connection.rollback()
+
+
+def _resolved(table: Table, candidates: Iterable[Table]) -> Table:
+    if table.schema:
+        return table
+    return next((candidate for candidate in candidates if candidate.name == table.name), table)
 
 
 def make_program(context: Context, plan: Plan) -> tuple[Program, Catalog]:

@@ -195,7 +195,8 @@ def refresh(context: Context, name: str) -> Run:
     if not run.live or run.status is Status.ABORTING:
         raise IllegalTransition(f'run "{name}" is {run.status}', "there is nothing to compile for it")
     plan = restore(run.plan)
-    catalog = without_ours(read_catalog(context, plan), load_deltas(run.deltas))
+    stored = load_deltas(run.deltas)
+    catalog = without_ours(read_catalog(context, plan, [delta.table for delta in stored]), stored)
     program = compile_plan(plan, catalog)
     begun = {row.phase for row in rows if row.phase == run.phase or row.phase.begins_before(run.phase)}
     if run.status is Status.PLANNED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from orchestrator import catalog as facts_of
-from orchestrator.catalog import Catalog, TableFacts
+from orchestrator.catalog import SYSTEM_COLUMNS, Catalog, TableFacts
 from phases import names
 from phases.delta import (
     Default,
@@ -28,8 +28,6 @@ Refusal = tuple[str, str]
 EXCLUSION_LIMIT_BYTES = 8 * 1024 * 1024
 """An exclusion constraint can only be built whole, under ACCESS EXCLUSIVE: allowed where that is a matter of
 milliseconds. A GiST index over 8 MB of rows took well under the default bound of a short lock where we measured."""
-
-_SYSTEM_COLUMNS = {"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}
 
 _OURS = {"orchestrator", "information_schema"}
 
@@ -322,7 +320,7 @@ class Succession:
                 f'table "{table}" already has a column "{new}"',
                 'give another name in "to", or drop that column first',
             )
-        if new in _SYSTEM_COLUMNS:
+        if new in SYSTEM_COLUMNS:
             yield f'"{new}" is the name of a system column', 'give another name in "to"'
         if len(new.encode()) > names.MAX_BYTES:
             yield f'"{new}" is longer than {names.MAX_BYTES} bytes', "PostgreSQL would cut it; give a shorter name"

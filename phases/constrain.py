@@ -18,6 +18,7 @@ ADD_CONSTRAINT = SQL("ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
 ADD_NOT_VALID = SQL("ALTER TABLE {table} ADD CONSTRAINT {name} {definition} NOT VALID")
 VALIDATE = SQL("ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
 SET_NOT_NULL = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL")
+DROP_NOT_NULL = SQL("ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL")
 IS_NOT_NULL = SQL("CHECK ({column} IS NOT NULL)")
 DROP_CONSTRAINT = SQL("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}")
 FOREIGN_KEY = SQL(
@@ -143,13 +144,17 @@ def _set_not_null(delta: Delta, column: str) -> Iterator[Step]:
     )
     yield from _add_constraint(delta, check)
     table, name = qualified(delta.table), Identifier(column)
+    locks = (lock(LockMode.ACCESS_EXCLUSIVE, delta.table),)
+    drop = DROP_NOT_NULL.format(table=table, column=name)
     yield Statement(
         title=f"set {column} not null",
         sql=(
             text(SET_NOT_NULL.format(table=table, column=name)),
             text(DROP_CONSTRAINT.format(table=table, name=Identifier(proof))),
         ),
-        locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table),),
+        locks=locks,
+        # an abort drops the trigger before the column: between them a writer of the old column leaves this one null
+        undo=(Statement(title=f"drop not null of {column}", sql=(text(drop),), locks=locks),),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +108,7 @@ def run_batches(executor: Executor, position: int, step: Batches) -> None:
 
     Rows beyond that end were inserted after the trigger was there: they are the trigger's.
     """
-    Loop(executor, position, step.title, step.table, step.guard).update_all(step)
+    Loop(executor, position, step).update_all(step)
 
 
 def run_verification(executor: Executor, position: int, step: Verify) -> None:
@@ -117,19 +117,20 @@ def run_verification(executor: Executor, position: int, step: Verify) -> None:
     Raises:
         NotVerified: rows differ, and there is no repair or it does not hold.
     """
-    Loop(executor, position, step.title, step.table, step.guard).verify_all(step)
+    Loop(executor, position, step).verify_all(step)
 
 
 class Loop:
     """One batched step of one run."""
 
-    def __init__(self, executor: Executor, position: int, title: str, table: str, guard: str) -> None:
+    def __init__(self, executor: Executor, position: int, step: Batches | Verify) -> None:
         self.executor = executor
         self.claim = executor.claim
         self.position = position
-        self.title = title
-        self.table = table
-        self.guard = guard
+        self.title = step.title
+        self.table = step.table
+        self.shown = step.locks[0].relation
+        self.guard = step.guard
         self.sample: list[str] = []
         self._recent: deque[tuple[float, int]] = deque()
         with executor.engine.connect() as connection:
@@ -336,8 +337,7 @@ class Loop:
     # cursor and counters
 
     def _progress(self) -> Progress:
-        with self.executor.engine.begin() as connection:
-            self.claim.fence(connection)
+        def begin(connection: Connection) -> Progress:
             found = store.progress(connection, self.claim.run.id, self.position)
             if found is not None:
                 return found
@@ -351,6 +351,20 @@ class Loop:
                 estimated_rows=now.rows,
             )
 
+        return self._marked(begin)
+
+    def _marked(self, write: Callable[[Connection], Progress]) -> Progress:
+        """Writes marks for the table as it is now. To see its size takes ACCESS SHARE, which we may wait for."""
+
+        def attempt() -> Progress:
+            with self.executor.engine.begin() as connection:
+                set_local(connection, lock_timeout=self.executor.settings.lock_timeout_ms)
+                self.claim.fence(connection)
+                with self.claim.watching(connection, self.title, stoppable=True):
+                    return write(connection)
+
+        return self.executor.guarded(self.title, self.position, attempt)
+
     def _measure(self, connection: Connection) -> _Measure:
         """The table's file and size; and whether the trigger is still on guard.
 
@@ -361,8 +375,8 @@ class Loop:
         if row["guard"] not in ("O", "A"):
             what = "is disabled" if row["guard"] else "is gone"
             raise StepFailed(
-                f'trigger "{self.guard}" on {self.table} {what}: rows written meanwhile may differ',
-                f"enable it (ALTER TABLE {self.table} ENABLE TRIGGER …) and advance: the verification finds such rows"
+                f'trigger "{self.guard}" on {self.shown} {what}: rows written meanwhile may differ',
+                f"enable it (ALTER TABLE {self.shown} ENABLE TRIGGER …) and advance: the verification finds such rows"
                 if row["guard"]
                 else f"undo the run with: orchestrator abort {self.executor.name}",
             )
@@ -385,11 +399,12 @@ class Loop:
         while (left_s := self._knobs.pause_between_batches_ms / 1000 - (time.monotonic() - begun)) > 0:
             if self.claim.stopping.wait(min(left_s, 1)):
                 return
+            self.claim.check()
             with self.executor.engine.connect() as connection:
                 self._knobs = store.control(connection, self.claim.run.id).knobs
 
     def _start_over(self, progress: Progress) -> Progress:
-        self.executor.reporter.note(f"{self.table} was rewritten by somebody: starting over, rows done stay done")
+        self.executor.reporter.note(f"{self.shown} was rewritten by somebody: starting over, rows done stay done")
         return self._reset(progress, message="the table was rewritten: started over", pass_=progress.pass_)
 
     def _next_pass(self, progress: Progress) -> Progress:
@@ -403,13 +418,14 @@ class Loop:
         self._reset(progress, message=f"{progress.pass_differences} rows differ", pass_=1)
 
     def _reset(self, progress: Progress, *, message: str, pass_: int) -> Progress:
-        with self.executor.engine.begin() as connection:
-            self.claim.fence(connection)
+        def begin(connection: Connection) -> Progress:
             now = self._measure(connection)
             values = {"pass": pass_, "next_block": 0, "pass_differences": 0}
             detail = {"keys": self.sample} if self.sample else None
             store.add_event(connection, self.claim.run.id, "progress", message, detail=detail)
             return self._save(connection, filenode=now.filenode, total_blocks=now.blocks, **values)
+
+        return self._marked(begin)
 
     def _finish(self, progress: Progress) -> None:
         with self.executor.engine.begin() as connection:

@@ -9,6 +9,9 @@ from typing import Literal
 from orchestrator.errors import ColumnNotFound, TableNotFound
 from phases.delta import Grant, Table
 
+SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
+"""Names that every table has for itself."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Column:

@@ -187,10 +187,11 @@ SELECT DISTINCT a.attname AS column,
             WHEN d.classid = 'pg_trigger'::regclass THEN 'trigger'
             WHEN d.classid = 'pg_publication_rel'::regclass THEN 'publication'
             WHEN d.classid = 'pg_proc'::regclass THEN 'function'
-            WHEN d.classid = 'pg_attrdef'::regclass THEN 'generated column'
+            WHEN d.classid = 'pg_attrdef'::regclass OR ga.attgenerated <> '' THEN 'generated column'
             ELSE 'object' END AS kind,
        CASE WHEN v.relkind IN ('v', 'm') THEN v.oid::regclass::text
             WHEN d.classid = 'pg_attrdef'::regclass THEN da.attname
+            WHEN ga.attgenerated <> '' THEN ga.attname
             ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END AS name,
        t.tgname AS trigger
 FROM pg_depend d
@@ -199,6 +200,8 @@ LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
 LEFT JOIN pg_class v ON v.oid = r.ev_class
 LEFT JOIN pg_attrdef ad ON d.classid = 'pg_attrdef'::regclass AND ad.oid = d.objid
 LEFT JOIN pg_attribute da ON da.attrelid = ad.adrelid AND da.attnum = ad.adnum
+-- before PostgreSQL 15 the generated column itself depends, and not its expression
+LEFT JOIN pg_attribute ga ON d.classid = 'pg_class'::regclass AND ga.attrelid = d.objid AND ga.attnum = d.objsubid
 LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
 WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s AND d.refobjsubid = ANY (%(numbers)s::int[])
   AND d.classid NOT IN ('pg_constraint'::regclass, 'pg_statistic_ext'::regclass)
@@ -206,16 +209,6 @@ WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s AND d.refobjs
            AND EXISTS (SELECT 1 FROM pg_class o WHERE o.oid = d.objid AND o.relkind IN ('i', 'I', 'S')))
   AND NOT (ad.oid IS NOT NULL AND ad.adrelid = d.refobjid AND ad.adnum = d.refobjsubid AND da.attgenerated = '')
   AND NOT (d.classid = 'pg_class'::regclass AND d.objid = d.refobjid AND da.attname IS NULL AND d.objsubid = 0)
-UNION
--- the dependency of a column list is recorded on the publication's entry only from PostgreSQL 15 on
-SELECT a.attname, 'publication', 'column list of publication ' || quote_ident(p.pubname), NULL
-FROM pg_publication_rel pr JOIN pg_publication p ON p.oid = pr.prpubid
-CROSS JOIN LATERAL jsonb_array_elements_text(
-    CASE WHEN jsonb_typeof(to_jsonb(pr) -> 'prattrs') = 'array' THEN to_jsonb(pr) -> 'prattrs'
-         WHEN to_jsonb(pr) ->> 'prattrs' IS NULL THEN '[]'
-         ELSE to_jsonb(string_to_array(to_jsonb(pr) ->> 'prattrs', ' ')) END) k(n)
-JOIN pg_attribute a ON a.attrelid = pr.prrelid AND a.attnum = k.n::int
-WHERE pr.prrelid = %(oid)s AND a.attnum = ANY (%(numbers)s::int[])
 ORDER BY 1, 2, 3
 """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 
 from orchestrator.catalog import (
+    SYSTEM_COLUMNS,
     Catalog,
     Column,
     Constraint,
@@ -88,11 +89,10 @@ def _table(connection: Connection, oid: int, table: Table, *, renames: Mapping[s
     }
     facts = fetch(connection, queries.TABLE, parameters)[0]
     taken = scalar_set(connection, queries.TAKEN_NAMES, {"oid": oid, "schema": text(Identifier(table.schema))})
-    # a clone of a partitioned table or of one we do not own would tell nothing: it is refused anyway
-    renderable = (
-        facts["owned"] and not facts["partitioned"] and numbers and set(renames) <= {column.name for column in columns}
-    )
-    successors = _render(connection, table, renames, **rows) if renderable else _Successors({}, {}, {})
+    there = {column.name for column in columns}
+    # of what is refused anyway no clone is made
+    renderable = facts["owned"] and not facts["partitioned"] and set(renames) <= there and _possible(renames)
+    successors = _render(connection, table, renames, there, **rows) if renderable else _Successors({}, {}, {})
     return TableFacts(
         table=table,
         oid=oid,
@@ -110,6 +110,12 @@ def _table(connection: Connection, oid: int, table: Table, *, renames: Mapping[s
         taken_names=frozenset(taken),
         **facts,
     )
+
+
+def _possible(renames: Mapping[str, str]) -> bool:
+    """Whether these renames could be done at all, in whichever order."""
+    old, new = set(renames), set(renames.values())
+    return len(new) == len(old) and old.isdisjoint(new) and new.isdisjoint(SYSTEM_COLUMNS)
 
 
 def scalar_set(connection: Connection, sql: str, parameters: Mapping[str, Any]) -> set[str]:
@@ -241,6 +247,7 @@ def _render(
     connection: Connection,
     table: Table,
     renames: Mapping[str, str],
+    there: Collection[str],
     *,
     indexes: Sequence[RowMapping],
     constraints: Sequence[RowMapping],
@@ -268,13 +275,11 @@ def _render(
         counted = {row["name"]: f"orchestrator_s{n}" for n, row in enumerate(statistics)}
         for row in statistics:
             _build_statistics(connection, clone, counted[row["name"]], row)
-        for old, new in renames.items():
-            # after expand the new column is in the clone as well
-            run(connection, text(SQL("ALTER TABLE {} DROP COLUMN IF EXISTS {}").format(clone, Identifier(new))))
-            run(
-                connection,
-                text(SQL("ALTER TABLE {} RENAME COLUMN {} TO {}").format(clone, Identifier(old), Identifier(new))),
-            )
+        for number, (old, new) in enumerate(renames.items()):
+            if new in there:
+                # after expand the new column is in the clone as well
+                _rename_column(connection, clone, new, f"orchestrator_n{number}")
+            _rename_column(connection, clone, old, new)
         return _Successors(
             indexes={name: _index_tail(connection, made) for name, made in built.items()},
             constraints={
@@ -289,6 +294,11 @@ def _render(
         )
     finally:
         nested.rollback()
+
+
+def _rename_column(connection: Connection, clone: Identifier, old: str, new: str) -> None:
+    rename = SQL("ALTER TABLE {} RENAME COLUMN {} TO {}").format(clone, Identifier(old), Identifier(new))
+    run(connection, text(rename))
 
 
 def _build_index(connection: Connection, clone: Identifier, name: str, row: RowMapping) -> None:

@@ -72,6 +72,10 @@ ALTER TABLE "sche""ma"."we""ird%1" VALIDATE CONSTRAINT "new""%s_not_null_01a64a3
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
 ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "new""%s" SET NOT NULL;
 ALTER TABLE "sche""ma"."we""ird%1" DROP CONSTRAINT IF EXISTS "new""%s_not_null_01a64a35";
+-- undo:
+--   -- drop not null of new"%s
+--   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+--   ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "new""%s" DROP NOT NULL;
 
 -- add check constraint che'ck
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"

@@ -1,0 +1,376 @@
+"""The backfill counts exactly, and survives kills, restarts, lost connections and a table that changes under it."""
+
+from pathlib import Path
+from typing import LiteralString
+
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from orchestrator import claimed
+from orchestrator.context import Context, journal
+from orchestrator.errors import NotVerified, OrchestratorError, StepFailed
+from orchestrator.journal import store
+from orchestrator.report import Reporter
+from orchestrator.settings import Settings
+from tests.fixtures.database import CreateRole, Database
+from tests.fixtures.locks import blocked_by, holding, wait_until
+from tests.fixtures.processes import StartProcess
+from tests.fixtures.server import StartServer
+from tests.fixtures.shops import (
+    HALT,
+    NAME,
+    PLAN,
+    USERS,
+    WIDE,
+    WIDE_ROWS,
+    Interference,
+    OpenHaltingShop,
+    OpenShop,
+    Shop,
+    stocked,
+    write_plan,
+)
+
+IN_REPLICA: LiteralString = "SET session_replication_role = replica; "
+TERMINATE_CLAIM: LiteralString = "SELECT pg_terminate_backend(backend_pid) FROM orchestrator.heartbeat"
+TERMINATE_WORKERS: LiteralString = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name LIKE 'orchestrator %'
+  AND pid NOT IN (SELECT backend_pid FROM orchestrator.heartbeat)
+"""
+
+
+def counted(shop: Shop) -> tuple[int, int]:
+    """Rows that the backfill counted, and those that differ all the same."""
+    return shop.progress()["rows"], shop.differences()
+
+
+@pytest.mark.matrix
+def test_every_row_is_counted_once(open_shop: OpenShop) -> None:
+    shop = open_shop(WIDE, at="backfill")
+    assert counted(shop) == (WIDE_ROWS, 0)
+    assert shop.progress()["batches"] > 1
+    assert shop.progress("verify")["differences"] == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ("DELETE FROM users", 0),
+        ("DELETE FROM users WHERE id > 1", 1),
+        ("UPDATE users SET email = NULL", 0),
+    ],
+)
+def test_a_table_of_few_rows_is_no_special_case(open_shop: OpenShop, rows: LiteralString, expected: int) -> None:
+    shop = open_shop(USERS.replace(" NOT NULL", "") + rows, at="backfill")
+    assert counted(shop) == (expected, 0)
+
+
+def test_a_killed_runner_redoes_nothing_that_was_committed(open_halting_shop: OpenHaltingShop) -> None:
+    shop = open_halting_shop()
+    shop.set_knobs(stripes=1)
+    with holding(shop.database, HALT) as halt:
+        victim = shop.start_advance("backfill")
+        wait_until(lambda: blocked_by(shop.database, halt.pid), what="a batch is under way")
+        victim.kill_hard()
+        before = shop.progress()
+        # whoever visited these blocks once more would count this row twice
+        shop.execute(IN_REPLICA + "UPDATE users SET email_address = 'planted' WHERE id = 1")
+    shop.finish("backfill")
+    assert 0 < before["rows"] < WIDE_ROWS
+    assert before["next_block"] > 0
+    assert counted(shop) == (WIDE_ROWS, 0)
+    assert shop.progress("verify")["differences"] == 1
+
+
+def test_a_window_that_was_cut_short_between_its_passes_counts_no_row_twice(open_shop: OpenShop) -> None:
+    shop = open_shop(WIDE, at="dual_write")
+    shop.set_knobs(stripes=8, pause_between_batches_ms=60_000)
+    victim = shop.start_advance("backfill")
+    shop.await_batches(1)
+    victim.kill_hard()
+    shop.set_knobs(pause_between_batches_ms=0)
+    shop.finish("backfill")
+    assert counted(shop) == (WIDE_ROWS, 0)
+
+
+def test_pause_is_obeyed_after_the_batch_and_does_not_wait_for_it(open_halting_shop: OpenHaltingShop) -> None:
+    shop = open_halting_shop()
+    with holding(shop.database, HALT) as halt:
+        working = shop.start_advance("backfill")
+        wait_until(lambda: blocked_by(shop.database, halt.pid), what="a batch is under way")
+        assert shop.run("pause").exit_code == 0
+        assert blocked_by(shop.database, halt.pid), "pause waited for the batch"
+        batches = shop.progress()["batches"]
+    stopped = working.wait()
+    assert stopped.exit_code == 6
+    assert "orchestrator resume rename-email" in stopped.stderr
+    assert shop.progress()["batches"] <= batches + 2
+    assert shop.status()["status"] == "paused"
+    assert shop.advance("backfill").exit_code == 6
+    assert shop.run("resume").exit_code == 0
+    shop.finish("backfill")
+    assert counted(shop) == (WIDE_ROWS, 0)
+
+
+def test_a_knob_is_obeyed_while_the_backfill_rests(open_shop: OpenShop) -> None:
+    shop = open_shop(WIDE, at="dual_write")
+    shop.set_knobs(pause_between_batches_ms=60_000)
+    working = shop.start_advance("backfill")
+    shop.await_batches(1)
+    assert shop.run("set", "pause_between_batches_ms=0").exit_code == 0
+    assert working.wait(timeout=30).exit_code == 0
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(
+    "interference",
+    ["VACUUM FULL users", "CLUSTER users USING users_pkey", "ALTER TABLE users ALTER id TYPE bigint"],
+)
+def test_a_table_that_is_rewritten_is_started_over(open_shop: OpenShop, interference: LiteralString) -> None:
+    shop = open_shop(WIDE, at="dual_write")
+    shop.set_knobs(stripes=1)
+    reporter = Interference(lambda: shop.execute(interference))
+    shop.finish("backfill", reporter)
+    assert reporter.notes == ["public.users was rewritten by somebody: starting over, rows done stay done"]
+    assert counted(shop) == (WIDE_ROWS, 0)
+
+
+@pytest.mark.parametrize(
+    "interference",
+    [
+        "TRUNCATE users",
+        "DELETE FROM users; VACUUM users",
+        "DELETE FROM users WHERE id > 2",
+        "INSERT INTO users SELECT n, 'new' FROM generate_series(1001, 1100) n",
+        "UPDATE users SET email = 'x', filler = 'y'",
+        "UPDATE users SET id = id + 5000",
+    ],
+)
+def test_a_table_that_changes_under_the_backfill_ends_up_equal(
+    open_shop: OpenShop, interference: LiteralString
+) -> None:
+    shop = open_shop(WIDE, at="dual_write")
+    shop.set_knobs(stripes=1)
+
+    def interfere() -> None:
+        with shop.database.connect() as connection:
+            for statement in interference.split(";"):
+                connection.execute(statement)
+
+    shop.finish("backfill", Interference(interfere))
+    assert shop.differences() == 0
+
+
+@pytest.mark.parametrize(
+    ("interference", "message"),
+    [
+        ("DISABLE TRIGGER {}", "is disabled"),
+        ("DISABLE TRIGGER ALL", "is disabled"),
+        ("ENABLE REPLICA TRIGGER {}", "is disabled"),
+    ],
+)
+def test_a_trigger_that_is_switched_off_stops_the_backfill(
+    open_shop: OpenShop, interference: LiteralString, message: str
+) -> None:
+    shop = open_shop(WIDE, at="dual_write")
+    trigger = str(shop.scalar("SELECT tgname FROM pg_trigger WHERE tgname LIKE 'zzzz%'"))
+    switch = SQL("ALTER TABLE users ") + SQL(interference).format(Identifier(trigger))
+    with pytest.raises(StepFailed, match=f'trigger "{trigger}" on public.users {message}'):
+        shop.finish("backfill", Interference(lambda: shop.execute(switch)))
+    shop.execute("UPDATE users SET email = 'missed' WHERE id = 1")
+    shop.execute(SQL("ALTER TABLE users ENABLE TRIGGER {}").format(Identifier(trigger)))
+    shop.finish("backfill")
+    assert shop.differences() == 0
+
+
+def test_a_trigger_that_is_gone_stops_the_backfill_and_the_run_can_be_undone(open_shop: OpenShop) -> None:
+    shop = open_shop(WIDE, at="dual_write")
+    trigger = Identifier(str(shop.scalar("SELECT tgname FROM pg_trigger WHERE tgname LIKE 'zzzz%'")))
+    with pytest.raises(StepFailed, match="is gone"):
+        shop.finish("backfill", Interference(lambda: shop.execute(SQL("DROP TRIGGER {} ON users").format(trigger))))
+    assert shop.run("abort").exit_code == 0
+    assert "email_address" not in shop.database.dump()
+
+
+@pytest.mark.parametrize("lost", [TERMINATE_CLAIM, TERMINATE_WORKERS], ids=["the claim's", "the worker's"])
+def test_a_lost_connection_is_made_again(open_shop: OpenShop, lost: LiteralString) -> None:
+    shop = open_shop(WIDE, at="dual_write")
+    # a rest in which the loss of the claim is noticed
+    shop.set_knobs(pause_between_batches_ms=100)
+    reporter = Interference(lambda: shop.execute(lost), after=3)
+    shop.finish("backfill", reporter)
+    assert "lost the connection to the server: trying again" in reporter.notes
+    assert counted(shop) == (WIDE_ROWS, 0)
+
+
+def test_a_batch_whose_connection_is_killed_is_done_again(open_halting_shop: OpenHaltingShop) -> None:
+    shop = open_halting_shop()
+    with holding(shop.database, HALT) as halt:
+        working = shop.start_advance("backfill")
+        [pid] = wait_until(lambda: blocked_by(shop.database, halt.pid), what="a batch is under way")
+        shop.database.execute("SELECT pg_terminate_backend(%s)", [pid])
+        wait_until(lambda: "lost the connection" in working.stderr, what="the loss is noticed")
+        halt.rollback()
+        assert working.wait().exit_code == 0
+    assert counted(shop) == (WIDE_ROWS, 0)
+
+
+def test_patience_is_counted_from_the_loss_and_not_from_the_start(
+    open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = open_shop(WIDE, at="dual_write")
+    shop.set_knobs(pause_between_batches_ms=100)
+    monkeypatch.setattr(claimed, "RECONNECT_S", 0.3)
+    monkeypatch.setattr(claimed, "STEADY_S", 0.2)
+    shop.finish("backfill", Interference(lambda: shop.execute(TERMINATE_WORKERS), after=5))
+    assert counted(shop) == (WIDE_ROWS, 0)
+
+
+def test_a_server_that_restarts_is_waited_for(
+    start_server: StartServer, start_process: StartProcess, tmp_path: Path
+) -> None:
+    server = start_server()
+    shop = Shop(Database(server.dsn(), "postgres", server), tmp_path, start_process)
+    stocked(WIDE, "dual_write", PLAN)(shop.database)
+    write_plan(tmp_path / "plans", PLAN)
+    shop.set_knobs(stripes=1)
+    reporter = Interference(lambda: server.restart("immediate"), after=2)
+    shop.finish("backfill", reporter)
+    assert "lost the connection to the server: trying again" in reporter.notes
+    assert counted(shop) == (WIDE_ROWS, 0)
+
+
+HOSTILE_SETTINGS = {
+    "default_transaction_isolation": "serializable",
+    "default_transaction_deferrable": "on",
+    "search_path": "nowhere",
+    "row_security": "off",
+    "lock_timeout": "1ms",
+    "statement_timeout": "300ms",
+    "idle_in_transaction_session_timeout": "500ms",
+    "session_replication_role": "origin",
+    "synchronous_commit": "off",
+    "DateStyle": "German",
+    "IntervalStyle": "sql_standard",
+    "extra_float_digits": "-3",
+    "bytea_output": "escape",
+    "standard_conforming_strings": "off",
+    "quote_all_identifiers": "on",
+    "enable_tidscan": "off",
+    "default_tablespace": "",
+}
+
+
+@pytest.mark.matrix
+def test_settings_of_the_role_and_the_database_change_nothing(open_shop: OpenShop) -> None:
+    shop = open_shop(
+        WIDE.replace("email text", "email text UNIQUE CHECK (pg_sleep(0.001)::text = '')"), at="dual_write"
+    )
+    for name, value in HOSTILE_SETTINGS.items():
+        where = Identifier(shop.database.name)
+        shop.execute(SQL("ALTER DATABASE {} SET {} = {}").format(where, SQL(name), value))
+    shop.finish("contract")
+    assert shop.scalar("SELECT count(*) FROM public.users WHERE email_address LIKE 'user%'") == WIDE_ROWS
+
+
+TOUCHING: LiteralString = """
+ALTER TABLE users ADD updated_at timestamptz;
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.updated_at := now(); RETURN NEW; END';
+CREATE TRIGGER touch BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touch();
+"""
+
+
+@pytest.mark.matrix
+def test_triggers_of_the_application_do_not_fire_for_the_backfill(open_shop: OpenShop) -> None:
+    shop = open_shop(USERS + TOUCHING, at="backfill")
+    assert shop.scalar("SELECT count(updated_at) FROM users") == 0
+    shop.execute("UPDATE users SET city = 'x'")
+    assert shop.scalar("SELECT count(updated_at) FROM users") == 10
+
+
+def test_a_role_that_may_not_silence_triggers_is_told_which_will_fire(
+    open_shop: OpenShop, application_role: CreateRole
+) -> None:
+    shop, role = open_shop(USERS + TOUCHING), application_role()
+    owner = Identifier(role.name)
+    shop.execute(SQL("ALTER TABLE users OWNER TO {0}; GRANT CREATE ON SCHEMA public TO {0}").format(owner))
+    shop.execute(SQL("GRANT USAGE ON SCHEMA orchestrator TO {0}").format(owner))
+    shop.execute(SQL("GRANT SELECT ON ALL TABLES IN SCHEMA orchestrator TO {0}").format(owner))
+    planned = shop.start_process("plan", NAME, database=role.dsn(shop.database), cwd=shop.folder).wait()
+    assert planned.exit_code == 0, planned.stderr
+    assert 'trigger "touch" will fire for every row of the backfill: our role may not silence it' in planned.stdout
+
+
+def plant(shop: Shop) -> None:
+    shop.execute(IN_REPLICA + "UPDATE users SET email_address = 'planted' WHERE id = 7")
+
+
+def test_verify_shows_the_key_of_a_row_that_differs(open_shop: OpenShop) -> None:
+    shop = open_shop(at="backfill")
+    assert shop.run("verify").exit_code == 0
+    plant(shop)
+    found = shop.run("verify")
+    assert found.exit_code == 1
+    assert found.stdout == "public.users: 10 rows compared, 1 differ; the first:\n  id=7\n"
+
+
+@pytest.mark.matrix
+def test_a_row_that_differs_stops_contract_before_anything_is_dropped(open_shop: OpenShop) -> None:
+    shop = open_shop(at="constrain")
+    plant(shop)
+    before = shop.database.dump()
+    with pytest.raises(NotVerified, match="1 rows differ\n  id=7"):
+        shop.finish("contract")
+    assert shop.database.dump() == before
+    assert shop.run("abort").exit_code == 0
+    assert "email_address" not in shop.database.dump()
+
+
+def test_a_row_that_cannot_be_repaired_stops_the_backfill(open_shop: OpenShop) -> None:
+    shop = open_shop(
+        USERS
+        + """
+        CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS
+          'BEGIN IF NEW.id = 7 THEN NEW.email_address := ''wrong''; END IF; RETURN NEW; END';
+        CREATE TRIGGER zzzzz BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION undo();
+        ALTER TABLE users ENABLE ALWAYS TRIGGER zzzzz;
+        """,
+        at="dual_write",
+    )
+    with pytest.raises(NotVerified, match="1 rows differ\n  id=7"):
+        shop.finish("backfill")
+
+
+def test_the_journal_survives_a_batch_that_fails(open_shop: OpenShop) -> None:
+    shop = open_shop(
+        USERS
+        + """
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+          'BEGIN IF NEW.id = 7 THEN RAISE ''no update of row 7''; END IF; RETURN NEW; END';
+        CREATE TRIGGER refuse BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION refuse();
+        ALTER TABLE users ENABLE ALWAYS TRIGGER refuse;
+        """,
+        at="dual_write",
+    )
+    with pytest.raises(OrchestratorError, match="no update of row 7"):
+        shop.finish("backfill")
+    settings = Settings(database_url=shop.database.dsn)
+    with journal(Context(settings, Reporter())) as connection:
+        run = store.find(connection, NAME)
+        assert run is not None
+        assert (run.status, run.error) == ("failed", 'run "rename-email": no update of row 7')
+    shop.execute("DROP TRIGGER refuse ON users")
+    shop.finish("backfill")
+    assert counted(shop) == (10, 0)
+
+
+def test_an_operator_that_cancels_a_batch_stops_the_run(open_halting_shop: OpenHaltingShop) -> None:
+    shop = open_halting_shop()
+    with holding(shop.database, HALT) as halt:
+        working = shop.start_advance("backfill")
+        [pid] = wait_until(lambda: blocked_by(shop.database, halt.pid), what="a batch is under way")
+        shop.database.execute("SELECT pg_cancel_backend(%s)", [pid])
+        stopped = working.wait()
+    assert stopped.exit_code == 6
+    assert "pg_cancel_backend" in stopped.stderr

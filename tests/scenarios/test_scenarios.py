@@ -1,0 +1,151 @@
+"""The whole life of a change, from files alone: examples/<kind>/ and tests/scenarios/cases/<case>/.
+
+Forward to constrain, back, forward again to the end, under the traffic of two application versions. A folder holds
+schema.sql, plan.yaml, expected.sql and workload.yaml; a new kind of change adds its folder, and no code here.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from threading import Event, Thread
+
+import pytest
+import yaml
+from psycopg.sql import SQL, Identifier
+
+from orchestrator.plan import Plan, parse, split_table
+from phases.step import Phase
+from tests.fixtures.database import CreateDatabase, Database
+from tests.fixtures.ledger import Ledger
+from tests.fixtures.locks import Holder, blocked_by, holding
+from tests.fixtures.processes import Orchestrator
+from tests.fixtures.waiting import wait_until
+from tests.fixtures.writers import Traffic, Workload
+
+CHECKOUT = Path(__file__).parents[2]
+FOLDERS = sorted(
+    path.parent for folder in ("examples", "tests/scenarios/cases") for path in (CHECKOUT / folder).glob("*/plan.yaml")
+)
+LOCK_TIMEOUT_MS, LOCK_HOLD_MS = 500, 2000
+BOUND_S = (LOCK_TIMEOUT_MS + LOCK_HOLD_MS) / 1000
+YES, NO = 0, 3
+# what a transaction of the application must hold to be in the way of a phase's first lock
+LOCKS = {
+    Phase.EXPAND: SQL("LOCK TABLE {} IN ACCESS SHARE MODE"),
+    Phase.DUAL_WRITE: SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE"),
+    Phase.BACKFILL: SQL("SELECT 1"),
+    Phase.CONSTRAIN: SQL("LOCK TABLE {} IN ACCESS SHARE MODE"),
+    Phase.CONTRACT: SQL("LOCK TABLE {} IN ACCESS SHARE MODE"),
+}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A plan on its database, moved by the command line."""
+
+    plan: Plan
+    database: Database
+    orchestrator: Orchestrator
+
+    def run(self, *args: str) -> None:
+        assert self.exit_code(*args) == YES
+
+    def exit_code(self, *args: str) -> int:
+        bounds = ("--lock-timeout-ms", str(LOCK_TIMEOUT_MS), "--lock-hold-ms", str(LOCK_HOLD_MS))
+        result = self.orchestrator(*bounds, *args, database=self.database)
+        assert result.exit_code in (YES, NO), result
+        return result.exit_code
+
+    def may_go_out(self) -> bool:
+        """What the deploy pipeline of the new version asks."""
+        return self.exit_code("check", "--deploy", str(self.plan.release)) == YES
+
+    def may_come_back(self) -> bool:
+        return self.exit_code("check", self.plan.name, "--code", "old") == YES
+
+    @contextmanager
+    def obstructed(self, phase: Phase) -> Iterator[None]:
+        """An open transaction stands in the way of the phase, until a step has given way to it once."""
+        table = split_table(self.plan.changes[0].table)
+        name = Identifier(table.schema, table.name) if table.schema else Identifier(table.name)
+        ended = Event()
+        with holding(self.database, LOCKS[phase].format(name), application_name="report") as holder:
+            thread = Thread(target=_step_aside, args=(self.database, holder, ended))
+            thread.start()
+            try:
+                yield
+            finally:
+                ended.set()
+                thread.join()
+
+
+def _step_aside(database: Database, holder: Holder, ended: Event) -> None:
+    wait_until(lambda: ended.is_set() or blocked_by(database, holder.pid), timeout=60, what="a step waits")
+    with suppress(AssertionError):  # a step that does not give way lets the application wait, which the writers notice
+        wait_until(lambda: not blocked_by(database, holder.pid), timeout=BOUND_S + 1, what="the step gives way")
+    holder.rollback()
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_no_statement_fails_and_no_value_is_lost_from_plan_to_contract(
+    folder: Path, create_database: CreateDatabase, orchestrator: Orchestrator, tmp_path: Path, rng: Random
+) -> None:
+    database, expected = create_database(), create_database()
+    database.execute(_sql(folder / "schema.sql"))
+    expected.execute(_sql(folder / "expected.sql"))
+    before = database.dump()
+    workload = Workload.load(folder / "workload.yaml")
+    ledger = Ledger(workload.old.read(database))
+    scenario = Scenario(_unhurried(folder / "plan.yaml", tmp_path / "plans"), database, orchestrator)
+    name = scenario.plan.name
+    scenario.run("init")
+
+    with Traffic(database, workload, ledger, rng) as traffic:
+        traffic.start("old")
+        traffic.flow()
+        for phase in (Phase.EXPAND, Phase.DUAL_WRITE, Phase.BACKFILL, Phase.CONSTRAIN):
+            assert not scenario.may_go_out()
+            with scenario.obstructed(phase):
+                scenario.run("advance", name)
+        assert scenario.may_go_out()
+        traffic.start("new")
+        traffic.flow()
+        traffic.stop("new")
+        traffic.stop("old")
+        assert workload.new.read(database) == workload.old.read(database) == ledger.rows
+        traffic.start("old")
+        with scenario.obstructed(Phase.CONTRACT):
+            scenario.run("abort", name)
+        traffic.flow()
+        assert database.dump() == before
+
+        scenario.run("advance", name, "--to", "constrain")
+        traffic.start("new")
+        traffic.flow()
+        assert scenario.may_come_back()
+        traffic.stop("old")
+        with scenario.obstructed(Phase.CONTRACT):
+            scenario.run("advance", name, "--confirm-contract")
+        traffic.flow()
+        traffic.stop("new")
+        assert not scenario.may_come_back()
+        assert database.dump() == expected.dump()
+        assert workload.new.read(database) == ledger.rows
+        assert traffic.slowest_s <= BOUND_S, f"{traffic.slowest} took {traffic.slowest_s:.1f} s"
+
+
+def _sql(path: Path) -> SQL:
+    return SQL(path.read_text(encoding="utf-8"))
+
+
+def _unhurried(path: Path, plans: Path) -> Plan:
+    """The plan, filed under its name, with a backfill that takes small steps: traffic shall meet it."""
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    data["backfill"] = {"target_batch_ms": 10, "pause_between_batches_ms": 50}
+    text = yaml.safe_dump(data, allow_unicode=True)
+    plans.mkdir()
+    (plans / f"{data['name']}.yaml").write_text(text, encoding="utf-8")
+    return parse(text, str(path))
