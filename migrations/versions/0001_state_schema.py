@@ -297,15 +297,15 @@ def upgrade() -> None:
     )
     op.create_table(
         "switch",
-        sa.Column("only", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("single", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("pause", sa.Boolean(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("host", sa.Text(), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.PrimaryKeyConstraint("only", name=op.f("switch_pkey")),
+        sa.PrimaryKeyConstraint("single", name=op.f("switch_pkey")),
         schema="orchestrator",
     )
-    op.create_check_constraint(op.f("switch_only_check"), "switch", "only", schema="orchestrator")
+    op.create_check_constraint(op.f("switch_single_check"), "switch", "single", schema="orchestrator")
     transition = sa.table("transition", *(sa.column(name, sa.Text()) for name in COLUMNS), schema="orchestrator")
     op.bulk_insert(transition, [dict(zip(COLUMNS, row, strict=True)) for row in TRANSITIONS])
     for statement in (CHECK_TRANSITION, TRANSITION_TRIGGER, REFUSE_CHANGE, APPEND_ONLY_TRIGGER):

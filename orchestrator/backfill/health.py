@@ -104,8 +104,8 @@ def enabled(knobs: Knobs) -> Iterator[str]:
     """The signals that have a say."""
     for name in SIGNALS:
         value = getattr(knobs, name)
-        # where the operator has not said no, a vacuum against wraparound is looked for
-        if value is not None and value is not False or name == "wraparound_vacuum" and value is None:
+        # a vacuum against wraparound is looked for unless the operator has said no
+        if value is not False if name == "wraparound_vacuum" else value is not None:
             yield name
 
 

@@ -8,7 +8,7 @@ from orchestrator.backfill.pace import MOST_BLOCKS
 from orchestrator.journal.store import Progress
 from orchestrator.knobs import Knobs
 
-RATION_S = 1.0
+RATION_S = 0.2
 """Under `max_rows_per_s` a batch is no larger than what is allowed in this time: no burst, and no long silence."""
 
 

@@ -244,12 +244,15 @@ def progress(connection: Connection, run_id: int, position: int) -> Progress | N
     return next((each for each in progresses(connection, run_id) if each.position == position), None)
 
 
+def pause_all(connection: Connection) -> bool:
+    """Whether the switch for everything is set."""
+    return bool(connection.scalar(select(_PAUSE_ALL)))
+
+
 def control(connection: Connection, run_id: int) -> Control:
     """The operator's intent."""
     wish = tables.control
-    row = connection.execute(
-        select(wish.c.pause, _PAUSE_ALL, wish.c.knobs).where(wish.c.run_id == run_id)
-    ).one()
+    row = connection.execute(select(wish.c.pause, _PAUSE_ALL, wish.c.knobs).where(wish.c.run_id == run_id)).one()
     return Control(pause_run=row.pause, pause_all=row.pause_all, values=row.knobs)
 
 
@@ -516,9 +519,7 @@ def update_progress(connection: Connection, run_id: int, position: int, **values
     return _progress(row)
 
 
-def throttled(
-    connection: Connection, run_id: int, position: int, *, reason: str | None, milliseconds: float
-) -> None:
+def throttled(connection: Connection, run_id: int, position: int, *, reason: str | None, milliseconds: float) -> None:
     """Writes down why batches wait, or with None that they no longer do, and adds to the time they waited."""
     table = tables.progress
     update_progress(
@@ -535,7 +536,7 @@ def set_switch(connection: Connection, *, pause: bool) -> None:
     """Stops every run on any machine within a batch, or lets them go on; written into the history of each live one."""
     values = {"pause": pause, "actor": actor(), "host": host(), "updated_at": func.clock_timestamp()}
     switch = postgresql.insert(tables.switch).values(values)
-    connection.execute(switch.on_conflict_do_update(index_elements=["only"], set_=values))
+    connection.execute(switch.on_conflict_do_update(index_elements=["single"], set_=values))
     for run in latest_runs(connection):
         if run.live:
             add_event(connection, run.id, "intent", "pause --all" if pause else "resume --all")

@@ -161,12 +161,12 @@ control = Table(
 switch = Table(
     "switch",
     metadata,
-    Column("only", Boolean, CheckConstraint("only", name="only"), nullable=False, server_default=text("true")),
+    Column("single", Boolean, CheckConstraint("single", name="single"), nullable=False, server_default=text("true")),
     Column("pause", Boolean, nullable=False),
     Column("actor", Text, nullable=False),
     Column("host", Text, nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
-    PrimaryKeyConstraint("only"),
+    PrimaryKeyConstraint("single"),
 )
 
 heartbeat = Table(
