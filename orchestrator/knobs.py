@@ -40,7 +40,8 @@ Rate = Annotated[
 Words = Annotated[
     Annotated[str, MinLen(1)] | None, BeforeValidator(_off, json_schema_input_type=Annotated[str, MinLen(1)] | Off)
 ]
-HttpUrl = Annotated[str, StringConstraints(pattern="^https?://.")]
+# what is set is shown by `status` and kept in the journal: no place for a password
+HttpUrl = Annotated[str, StringConstraints(pattern="^https?://[^@/?#]+([/?#].*)?$")]
 Url = Annotated[HttpUrl | None, BeforeValidator(_off, json_schema_input_type=HttpUrl | Off)]
 Seen = Annotated[bool | None, BeforeValidator(_seen, json_schema_input_type=bool | Literal["on", "off", "auto"] | None)]
 
@@ -136,7 +137,7 @@ def complaint(item: ErrorDetails) -> str:
     limits = item.get("ctx", {})
     match item["type"]:
         case "string_pattern_mismatch":
-            return f"must match {limits['pattern']}"
+            return "must be an http or https address, without a password"
         case "bool_type" | "bool_parsing":
             return "must be on, off or auto"
         case "int_type" | "int_parsing" | "int_from_float":

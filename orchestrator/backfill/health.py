@@ -139,9 +139,13 @@ def _over(knobs: Knobs, name: str, value: float | None, subject: str, was_over: 
     if value is None or value <= (release if was_over else limit):
         return None
     gauge = GAUGES[name]
-    bound = f"above {limit:g}" if value > limit else f"not yet down to {release:g}"
+    bound = f"above {_figure(limit)}" if value > limit else f"not yet down to {_figure(release)}"
     where = f" ({subject})" if subject else ""
-    return Cause(name, "over", f"{gauge.title} {value:.4g}{gauge.unit}, {bound}{gauge.unit}{where}", over=True)
+    return Cause(name, "over", f"{gauge.title} {_figure(value)}{gauge.unit}, {bound}{gauge.unit}{where}", over=True)
+
+
+def _figure(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def _unavailable(name: str, why: str, was_over: bool) -> Cause:

@@ -136,6 +136,8 @@ def _wraparound(place: Place) -> Outcome:
 def _sql(place: Place) -> Outcome:
     assert place.knobs.throttle_sql is not None
     rows = place.rows(place.knobs.throttle_sql)
+    if rows and not rows[0]:
+        raise ValueError("its row has no column")
     found = next(iter(rows[0].values())) if rows else None
     return Said(None if found is None else f"throttle_sql: {found}")
 
