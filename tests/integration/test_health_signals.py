@@ -211,6 +211,7 @@ def test_a_vacuum_that_prevents_wraparound_is_a_reason_for_its_table_alone(start
     with database.connect() as connection:
         connection.execute("SET synchronous_commit = off")
         connection.execute("DO $$ BEGIN FOR i IN 1..100010 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$")
+    database.execute("ALTER TABLE old SET (autovacuum_freeze_max_age = 100000)")
 
     def reason() -> str | None:
         outcome = read(database.dsn, "wraparound_vacuum", table="old")
