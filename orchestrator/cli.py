@@ -468,9 +468,11 @@ def _guarded(call: Callable[[], Any]) -> None:
             _say("hint: " + error.hint.replace("\n", "\n      "))
         sys.exit(error.exit_code)
     except DBAPIError as error:
-        from orchestrator.database import unreachable
+        from orchestrator.database import sqlstate, unreachable
 
         _say(f"error: {error.orig}" if not error.connection_invalidated else f"error: {unreachable(error).message}")
+        if sqlstate(error) == "42501":
+            _say("hint: docs/permissions.md lists what a role needs for which command")
         sys.exit(ExitCode.FAILED)
     except KeyboardInterrupt:
         _say("interrupted")

@@ -38,6 +38,16 @@ class Context:
             engine.dispose()
 
 
+def require_direct(context: Context, name: str) -> None:
+    """Makes sure, before anything is written, that a runner could work here.
+
+    Raises:
+        DirectConnectionNeeded: there is a pooler in between.
+    """
+    with context.working_engine(name) as engine, connected(engine):
+        pass
+
+
 @contextmanager
 def journal(context: Context) -> Iterator[Connection]:
     """A connection to the journal, whose version has been checked; commits at the end.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 
 from orchestrator.catalog import Catalog
@@ -85,9 +85,10 @@ _PARTS = {
 
 
 def _differences(before: Delta, now: Delta) -> Iterator[str]:
+    names = {pair.new: pair.old for pair in before.sync.pairs}
     for part, word in _PARTS.items():
-        old = {_label(item): item for item in getattr(before, part)}
-        new = {_label(item): item for item in getattr(now, part)}
+        old = {_label(item, names): item for item in getattr(before, part)}
+        new = {_label(item, names): item for item in getattr(now, part)}
         for label in sorted(old.keys() | new.keys()):
             if old.get(label) != new.get(label):
                 change = "is new" if label not in old else "is gone" if label not in new else "is different"
@@ -103,11 +104,12 @@ def _details(old: object, new: object) -> str:
     return ": " + ", ".join(f"{name} was {was!r} and is {now!r}" for name, was, now in pairs if was != now)
 
 
-def _label(item: object) -> str:
+def _label(item: object, names: Mapping[str, str]) -> str:
+    """The name by which the operator knows it; `names` are the old columns' by the new ones."""
     if isinstance(item, str):
-        return item
-    for attribute in ("old_name", "name", "column"):
+        return names.get(item, item)
+    for attribute in ("old_name", "rename_to", "name", "column"):
         value = getattr(item, attribute, None)
         if value is not None:
-            return str(value)
+            return names.get(value, str(value))
     return repr(item)

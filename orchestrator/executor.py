@@ -361,7 +361,7 @@ class Executor:
         listing = "".join(f"\n  {key}" for key in keys)
         return NotVerified(
             f"{step.title}: {rows} rows differ{listing}",
-            f'is trigger "{step.guard}" enabled, and does nobody write with session_replication_role = replica? '
+            f'has trigger "{step.guard}" been disabled for a while, or does a later trigger change these columns? '
             f"set these rows right, then: orchestrator advance {self.name}",
         )
 

@@ -83,7 +83,7 @@ def status_one(view: View) -> str:
 
 def progress_line(progress: Progress) -> str:
     """Share, rows, rate and time to go, each labelled as what it is."""
-    parts = [f"{progress.fraction:.0%} of {progress.total_blocks:,} blocks"]
+    parts = [f"{progress.fraction:.0%}"]
     if progress.rows:
         about = f" of about {progress.estimated_rows:,}" if progress.estimated_rows >= progress.rows else ""
         parts.append(f"{progress.rows:,}{about} rows")

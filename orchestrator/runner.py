@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from orchestrator import database
 from orchestrator.claimed import claimed
 from orchestrator.compiler import compile_plan
-from orchestrator.context import Context, journal, require_run
+from orchestrator.context import Context, journal, require_direct, require_run
 from orchestrator.drift import check_drift, without_ours
 from orchestrator.errors import (
     CatalogDrifted,
@@ -89,6 +89,7 @@ def _start(context: Context, name: str) -> Run:
         return run
     if plan is None:
         plan = load_plan(context, name)
+    require_direct(context, name)
     program, _ = make_program(context, plan)
     for warning in program.warnings:
         context.reporter.note(f"warning: {warning}")

@@ -174,6 +174,13 @@ class Succession:
                     f'constraint "{constraint.name}" is deferrable: while its new index is built, and until the '
                     "constraint stands, uniqueness of the new column is checked at once"
                 )
+        for index in facts.indexes:
+            if index.unique:
+                yield (
+                    f'until contract unique index "{index.name}" has a successor that is unique too, and ON CONFLICT '
+                    "watches one of the two: sessions that insert the same new key at the same moment may get "
+                    "unique_violation (23505) in spite of it, and should try again"
+                )
         for old in self.renames:
             column = facts.column(old)
             if column.default is not None and not column.not_null:

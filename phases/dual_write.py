@@ -21,6 +21,9 @@ CREATE_TRIGGER = SQL(
     "CREATE TRIGGER {trigger} BEFORE INSERT OR UPDATE ON {table}"
     " FOR EACH ROW WHEN ({differ}) EXECUTE FUNCTION {function}()"
 )
+# also for writers with session_replication_role = replica, such as the apply worker of a subscription: a row that
+# they changed behind the backfill would differ for good
+ENABLE_ALWAYS = SQL("ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}")
 DROP_TRIGGER = SQL("DROP TRIGGER IF EXISTS {trigger} ON {table}")
 DROP_FUNCTION = SQL("DROP FUNCTION IF EXISTS {function}()")
 DROP_COUNTER = SQL("DROP SEQUENCE IF EXISTS {counter}")
@@ -109,6 +112,7 @@ def _create(table: Table, sync: Sync) -> Iterator[Composed]:
         differ=differ(sync.pairs, row="new"),
         function=function,
     )
+    yield ENABLE_ALWAYS.format(table=qualified(table), trigger=Identifier(sync.trigger))
 
 
 def _body(table: Table, sync: Sync) -> Composable:

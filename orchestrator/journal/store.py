@@ -114,8 +114,10 @@ class Progress:
 
     @property
     def fraction(self) -> float:
-        """The share that is done, from 0 to 1, by blocks."""
-        return min(1.0, self.next_block / self.total_blocks) if self.total_blocks else 1.0
+        """The share that is done, from 0 to 1: by blocks, or by rows where a window of many blocks is under way."""
+        by_blocks = min(1.0, self.next_block / self.total_blocks) if self.total_blocks else 1.0
+        by_rows = min(0.99, self.rows / self.estimated_rows) if self.estimated_rows else 0.0
+        return max(by_blocks, by_rows)
 
     @property
     def eta_s(self) -> float | None:

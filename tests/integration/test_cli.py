@@ -15,6 +15,7 @@ from phases.step import Phase
 from tests.fixtures.database import CreateDatabase, Database
 from tests.fixtures.locks import holding
 from tests.fixtures.processes import Orchestrator
+from tests.fixtures.shops import BEHIND_THE_TRIGGER
 from tests.integration.command_line import PHASES, CommandLine, OpenCommandLine, hint_of, shop
 
 COMMANDS = [str(command.name or command.callback.__name__) for command in app.registered_commands if command.callback]
@@ -271,9 +272,7 @@ def test_the_json_schema_of_plans_is_printed_without_a_database(cli: CommandLine
 
 def test_verify_names_the_rows_that_differ(cli: CommandLine) -> None:
     cli.advance("backfill")
-    cli.database.execute(
-        "SET session_replication_role = replica; UPDATE users SET email_address = 'x' WHERE id IN (7, 9)"
-    )
+    cli.database.execute(BEHIND_THE_TRIGGER.format(sql=SQL("UPDATE users SET email_address = 'x' WHERE id IN (7, 9)")))
     result = cli("verify", "rename-email")
     assert result.exit_code == 1
     assert result.stdout == "public.users: 500 rows compared, 2 differ; the first:\n  id=7\n  id=9\n"

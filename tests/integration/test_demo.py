@@ -67,7 +67,7 @@ def test_the_story_ends_well_in_a_database_of_its_own(
 @pytest.mark.parametrize(
     ("moment", "number", "exit_code"),
     [
-        ("It is killed in the middle", signal.SIGINT, 6),
+        ("\n    backfill\n", signal.SIGINT, 6),
         ("Everyday traffic", signal.SIGKILL, -9),
     ],
 )

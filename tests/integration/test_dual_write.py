@@ -261,3 +261,11 @@ def test_old_code_goes_on_after_an_abort(open_shop: OpenShop) -> None:
     shop = open_shop(USERS, at="dual_write")
     assert shop.run("abort").exit_code == 0
     shop.execute("INSERT INTO users VALUES (11, 'a'); UPDATE users SET email = 'b'")
+
+
+def test_a_writer_that_silences_triggers_is_synchronised_all_the_same(open_shop: OpenShop) -> None:
+    shop = open_shop(TWO, at="dual_write")
+    shop.execute(SYNCHRONISED)
+    # as the apply worker of a subscription does
+    shop.execute("SET session_replication_role = replica; UPDATE users SET email = 'replicated'")
+    assert row(shop, 1) == row(shop, 2) == ("replicated", "replicated")

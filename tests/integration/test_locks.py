@@ -128,6 +128,7 @@ def test_a_row_locked_all_the_time_is_skipped_and_repaired_once_it_is_free(open_
 
 def test_a_batch_gives_way_to_the_application_that_comes_from_the_other_end(open_shop: OpenShop) -> None:
     shop = open_shop(WIDE, at="dual_write")
+    shop.set_knobs(stripes=1)
     with shop.database.connect(autocommit=False) as application:
         holder = Holder(application)
         # an application that waits longer than this would soon be a deadlock's victim
@@ -154,12 +155,16 @@ def test_a_lock_on_the_whole_table_is_waited_for_by_the_backfill(open_shop: Open
 
 
 def test_a_lock_on_the_whole_table_is_waited_for_by_the_verification(open_shop: OpenShop) -> None:
-    shop = open_shop(at="constrain")
+    shop = open_shop(at="dual_write")
+    shop.set_knobs(pause_between_batches_ms=60_000)
+    runner = shop.start_advance("backfill", env=IMPATIENT)
+    shop.await_batches(1)
     with holding(shop.database, "LOCK TABLE users IN ACCESS EXCLUSIVE MODE") as holder:
-        runner = shop.start_advance("contract", "--confirm-contract")
-        await_blocked(shop, holder)
-        holder.rollback()
-        assert runner.wait().exit_code == 0
+        shop.set_knobs(pause_between_batches_ms=0)
+        given_up = runner.wait()
+        assert given_up.exit_code == 5
+        assert f"pid {holder.pid} " in given_up.stderr
+    shop.finish("backfill")
 
 
 def test_a_prepared_transaction_that_blocks_is_named(open_shop: OpenShop) -> None:

@@ -44,3 +44,10 @@ def test_a_runner_with_a_direct_connection_works_beside_a_pooler(pooled: tuple[S
     env = {"ORCHESTRATOR_DIRECT_URL": database.dsn}
     assert shop.advance("contract", "--confirm-contract", env=env).exit_code == 0
     assert shop.status()["status"] == "complete"
+
+
+def test_a_run_is_not_created_where_it_could_not_go_on(open_shop: OpenShop, start_pooler: StartPooler) -> None:
+    shop = open_shop()
+    behind = replace(shop, database=replace(shop.database, dsn=start_pooler(shop.database)))
+    assert behind.run("advance").exit_code == 1
+    assert shop.scalar("SELECT count(*) FROM orchestrator.run") == 0

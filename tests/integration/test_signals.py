@@ -4,6 +4,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import LiteralString
 
 import pytest
@@ -39,6 +41,19 @@ MOMENTS = {
     "waiting for the whole table": Moment(USERS, "dual_write", "backfill", "LOCK TABLE users IN SHARE MODE"),
     "repairing a row": Moment(USERS, "dual_write", "backfill", "SELECT FROM users WHERE id = 1 FOR UPDATE"),
 }
+
+
+BEAT: LiteralString = "SELECT beat_at FROM orchestrator.heartbeat"
+
+
+def _beaten(shop: Shop, last: datetime) -> bool:
+    return bool(shop.scalar(BEAT) != last)
+
+
+def await_beats(shop: Shop, number: int) -> None:
+    """The runner's watching thread has come round as often as that."""
+    for _ in range(number):
+        wait_until(partial(_beaten, shop, shop.scalar(BEAT)), what="the runner gives a sign of life")
 
 
 @contextmanager
@@ -85,11 +100,13 @@ def test_a_batch_is_finished_before_the_runner_stops(open_shop: OpenShop, number
     shop.execute(PATIENT.format(database=Identifier(shop.database.name)))
     shop.set_knobs(target_batch_ms=700)
     with holding(shop.database, HALT) as halt:
-        working = shop.start_advance("backfill")
-        wait_until(lambda: blocked_by(shop.database, halt.pid), what="a batch is under way")
+        working = shop.start_advance("backfill", env={"ORCHESTRATOR_HEARTBEAT_S": "0.1"})
+        [batch] = wait_until(lambda: blocked_by(shop.database, halt.pid), what="a batch is under way")
         before = shop.progress()["rows"]
         working.interrupt() if number is signal.SIGINT else working.terminate()
-        wait_until(lambda: blocked_by(shop.database, halt.pid), what="the batch is still under way")
+        wait_until(lambda: "stopping at the next safe point" in working.stderr, what="the signal is heeded")
+        await_beats(shop, 2)
+        assert blocked_by(shop.database, halt.pid) == [batch]
         halt.rollback()
         stopped = working.wait(timeout=20)
     assert stopped.exit_code == 6, stopped.stderr

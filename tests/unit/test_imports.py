@@ -26,3 +26,9 @@ def test_phases_load_nothing_that_connects_or_validates() -> None:
 @pytest.mark.parametrize("heavy", ["alembic", "yaml", "mako", "pydantic", "sqlalchemy", "tenacity", "rich.console"])
 def test_the_command_line_loads_nothing_heavy_before_a_command_runs(heavy: str) -> None:
     assert heavy not in loaded_by("import orchestrator.cli")
+
+
+@pytest.mark.parametrize("heavy", ["alembic", "yaml", "mako", "pydantic", "tenacity", "rich.console"])
+def test_what_a_look_at_the_journal_takes_loads_nothing_heavy(heavy: str) -> None:
+    needed = "orchestrator.context, orchestrator.gate, orchestrator.render, orchestrator.settings, orchestrator.view"
+    assert heavy not in loaded_by(f"import {needed}")

@@ -16,9 +16,9 @@ def test_a_name_that_fits_is_kept() -> None:
 
 
 def test_a_name_that_is_too_long_is_cut_between_characters() -> None:
-    cut = fit("é" * 32)
+    cut = fit("x" + "é" * 32)
     assert len(cut.encode()) <= MAX_BYTES
-    assert cut.startswith("é" * 27 + "_")
+    assert cut.startswith("x" + "é" * 26 + "_")
 
 
 def test_two_long_names_with_the_same_beginning_stay_apart() -> None:

@@ -55,6 +55,7 @@ BEGIN
 END
 ';
 CREATE TRIGGER "zzzz""trigger" BEFORE INSERT OR UPDATE ON "sche""ma"."we""ird%1" FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW("new"."new""%s"), ROW("new"."order")) OR pg_catalog.record_image_ne(ROW("new"."éééééééééééééééééééééééééééééééx"), ROW("new"."it's"))) EXECUTE FUNCTION "sche""ma"."sync'function"();
+ALTER TABLE "sche""ma"."we""ird%1" ENABLE ALWAYS TRIGGER "zzzz""trigger";
 -- undo:
 --   -- drop trigger zzzz"trigger
 --   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"

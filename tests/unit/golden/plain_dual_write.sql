@@ -35,6 +35,7 @@ BEGIN
 END
 ';
 CREATE TRIGGER "zzzz_orchestrator_rename_email" BEFORE INSERT OR UPDATE ON "public"."users" FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW("new"."email_address"), ROW("new"."email"))) EXECUTE FUNCTION "public"."orchestrator_sync_rename_email"();
+ALTER TABLE "public"."users" ENABLE ALWAYS TRIGGER "zzzz_orchestrator_rename_email";
 -- undo:
 --   -- drop trigger zzzz_orchestrator_rename_email
 --   -- short exclusive: ACCESS EXCLUSIVE on public.users

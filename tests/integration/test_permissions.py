@@ -1,0 +1,124 @@
+"""What roles need: an owner without further powers runs everything, a monitor reads what there is to see."""
+
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from tests.fixtures.database import CreateDatabase, CreateRole, Database, Role
+from tests.fixtures.locks import holding
+from tests.integration.command_line import PHASES, USERS, CommandLine, OpenCommandLine, hint_of
+
+OWNER = SQL("ALTER DATABASE {database} OWNER TO {role}; GRANT CREATE, USAGE ON SCHEMA public TO {role}")
+MONITOR = SQL("""
+GRANT USAGE ON SCHEMA orchestrator TO {role};
+GRANT SELECT ON ALL TABLES IN SCHEMA orchestrator TO {role}
+""")
+
+
+@pytest.fixture
+def owned(
+    create_database: CreateDatabase, application_role: CreateRole, open_command_line: OpenCommandLine
+) -> CommandLine:
+    """The command line as a role that owns its database and nothing else: no superuser, no membership."""
+    database, role = create_database(), application_role()
+    database.execute(OWNER.format(database=Identifier(database.name), role=Identifier(role.name)))
+    cli = open_command_line(Database(role.dsn(database), database.name, database.server))
+    cli.succeed("init")
+    cli.database.execute(USERS)
+    cli.database.execute("ALTER TABLE users ADD UNIQUE (email); CREATE INDEX ON users (lower(email))")
+    cli.plan()
+    return cli
+
+
+@pytest.fixture
+def monitor(cli: CommandLine, application_role: CreateRole) -> str:
+    """The DSN of a role that may read the journal, and nothing of the application's."""
+    role = application_role()
+    cli.database.execute(MONITOR.format(role=Identifier(role.name)))
+    return role.dsn(cli.database)
+
+
+def reads(cli: CommandLine, dsn: str) -> None:
+    """Everything that only looks."""
+    for command in (
+        ["status"],
+        ["status", "rename-email"],
+        ["status", "--json"],
+        ["check", "--deploy", "2.3"],
+        ["check", "rename-email", "--code", "old"],
+        ["history", "rename-email"],
+    ):
+        cli.succeed(*command, dsn=dsn)
+
+
+@pytest.mark.matrix
+def test_an_owner_without_further_powers_runs_the_whole_life(owned: CommandLine) -> None:
+    before = owned.database.dump()
+    owned.advance("constrain")
+    owned.succeed("pause", "rename-email")
+    owned.succeed("resume", "rename-email")
+    owned.succeed("set", "rename-email", "target_batch_ms=100")
+    owned.succeed("verify", "rename-email")
+    owned.succeed("abort", "rename-email", "--quiet")
+    assert owned.database.dump() == before
+    for phase in PHASES:
+        owned.advance(phase)
+        assert owned("check", "--deploy", "2.4").exit_code == (0 if phase in PHASES[3:] else 3)
+    assert owned.database.fetch("SELECT count(email_address) FROM users") == [(500,)]
+    assert "email_address" in owned.database.dump()
+
+
+@pytest.mark.matrix
+def test_a_monitor_reads_while_everything_is_locked(cli: CommandLine, monitor: str) -> None:
+    cli.advance("backfill")
+    with (
+        holding(cli.database, "ALTER TABLE users ALTER city TYPE varchar(100)"),
+        holding(cli.database, "SELECT FROM orchestrator.run FOR UPDATE"),
+        holding(cli.database, "SELECT FROM orchestrator.control FOR UPDATE"),
+    ):
+        reads(cli, monitor)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("advance", "rename-email"),
+        ("abort", "rename-email"),
+        ("pause", "rename-email"),
+        ("resume", "rename-email"),
+        ("set", "rename-email", "target_batch_ms=100"),
+        ("verify", "rename-email"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_monitor_changes_nothing_and_is_told_so(command: tuple[str, ...], cli: CommandLine, monitor: str) -> None:
+    cli.advance("backfill")
+    before = cli.json("status", "rename-email")
+    result = cli(*command, dsn=monitor)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: ")
+    assert "permission denied for " in result.stderr
+    assert "docs/permissions.md" in hint_of(result)
+    after = cli.json("status", "rename-email")
+    assert {key: after[key] for key in ("phase", "status", "epoch", "knobs", "pause_wanted")} == {
+        key: before[key] for key in ("phase", "status", "epoch", "knobs", "pause_wanted")
+    }
+
+
+def test_a_role_that_may_not_read_the_journal_is_told_what_to_grant(
+    cli: CommandLine, application_role: CreateRole
+) -> None:
+    stranger: Role = application_role()
+    result = cli("status", dsn=stranger.dsn(cli.database))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: this role may not read the state schema\n")
+    for statement in hint_of(result).removesuffix(", to it").split(", and "):
+        assert "ORCHESTRATOR" in statement.upper()
+
+
+def test_a_role_that_may_not_create_a_schema_is_told_so_by_init(
+    database: Database, application_role: CreateRole, open_command_line: OpenCommandLine
+) -> None:
+    result = open_command_line(database)("init", dsn=application_role().dsn(database))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"permission denied for database {database.name}" in result.stderr
+    assert "docs/permissions.md" in hint_of(result)
