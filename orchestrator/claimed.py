@@ -143,10 +143,11 @@ def _signals(claim: Claim) -> Iterator[None]:
     previous = {each: signal.getsignal(each) for each in signals}
 
     def handle(number: int, frame: FrameType | None) -> None:
-        # in a thread: this one may be inside the very lock of an event that stop() sets
-        threading.Thread(target=claim.stop, args=(signal.Signals(number).name,)).start()
+        # first, because a second signal may follow as soon as the first is seen to be heeded
         for each in signals:
             signal.signal(each, signal.default_int_handler if each is signal.SIGINT else signal.SIG_DFL)
+        # in a thread: this one may be inside the very lock of an event that stop() sets
+        threading.Thread(target=claim.stop, args=(signal.Signals(number).name,)).start()
 
     for each in signals:
         signal.signal(each, handle)
