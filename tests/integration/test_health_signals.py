@@ -5,12 +5,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from struct import pack
 
 import pytest
 from psycopg.conninfo import make_conninfo
-from psycopg.pq import PGconn
+from psycopg.pq import ExecStatus, PGconn
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from orchestrator import database as connections
 from orchestrator.backfill.health import Measured, Outcome, Said, Unseen
@@ -108,10 +110,15 @@ def test_a_logical_subscriber_is_no_replica(start_server: StartServer) -> None:
     database.execute("CREATE PUBLICATION p FOR ALL TABLES")
     database.execute("SELECT pg_create_logical_replication_slot('subscriber', 'pgoutput')")
     subscribe = "START_REPLICATION SLOT subscriber LOGICAL 0/0 (proto_version '1', publication_names 'p')"
-    with busy(server.dsn(), subscribe, replication="database"):
-        streaming = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
-        wait_until(lambda: database.fetch(streaming) == [(1,)], what="the subscriber is there")
-        assert read(server.dsn(), "max_replica_lag_mb") == Measured(None)
+    subscriber = PGconn.connect(make_conninfo(server.dsn(), replication="database").encode())
+    assert subscriber.exec_(subscribe.encode()).status == ExecStatus.COPY_BOTH
+    written = flushed = applied = 1
+    subscriber.put_copy_data(pack("!cqqqqb", b"r", written, flushed, applied, 0, 0))
+    subscriber.flush()
+    seen = "SELECT count(*) FROM pg_stat_replication WHERE replay_lsn IS NOT NULL"
+    wait_until(lambda: database.fetch(seen) == [(1,)], what="the subscriber is there, far behind")
+    assert read(server.dsn(), "max_replica_lag_mb") == Measured(None)
+    subscriber.finish()
 
 
 # sessions
@@ -241,12 +248,21 @@ def test_a_query_throttles_while_it_has_something_to_say(database: Database, sql
 
 
 @pytest.mark.parametrize(
-    "sql",
-    ["SELECT", "SELECT 1/0", "CREATE TABLE t ()", "SELECT pg_sleep(60)", "LOCK TABLE pg_class", "SET work_mem = 1"],
+    ("sql", "complaint"),
+    [
+        ("SELECT", "its row has no column"),
+        ("SELECT 1/0", "division by zero"),
+        ("SET work_mem = 1000", "does not return rows"),
+        ("CREATE TABLE t ()", "in a read-only transaction"),
+        ("SELECT pg_sleep(60)", "due to statement timeout"),
+        ("SELECT * FROM locked", "due to lock timeout"),
+    ],
 )
-def test_a_query_that_fails_writes_or_takes_long_is_no_yes(database: Database, sql: str) -> None:
-    with pytest.raises(Exception, match=r".+"):
+def test_a_query_that_fails_writes_or_waits_is_no_yes(database: Database, sql: str, complaint: str) -> None:
+    database.execute("CREATE TABLE locked (n int)")
+    with holding(database, "LOCK TABLE locked"), pytest.raises((DBAPIError, InvalidRequestError, ValueError)) as caught:
         read(database.dsn, "throttle_sql", throttle_sql=sql)
+    assert complaint in str(caught.value)
 
 
 def test_a_flag_file_throttles_while_it_is_there(database: Database, tmp_path: Path) -> None:

@@ -87,6 +87,13 @@ def test_no_batch_begins_before_the_first_sample_allows_it(open_shop: OpenShop, 
     assert f"throttle: begins: file {flag} is there" in shop.run("history").stdout
 
 
+def test_waiting_for_the_first_sample_is_not_being_throttled(open_shop: OpenShop) -> None:
+    shop = open_shop(WIDE, at="dual_write")
+    tune(shop, "throttle_sql", "SELECT NULL FROM pg_sleep(1)")
+    shop.finish("backfill")
+    assert (events(shop), shop.scalar(DONE)) == ([], WIDE_ROWS)
+
+
 def test_a_run_under_way_is_held_between_two_batches(open_shop: OpenShop, tmp_path: Path) -> None:
     shop, flag = open_shop(WIDE, at="dual_write"), tmp_path / "stop"
     tune(shop, "throttle_file", flag)
