@@ -51,7 +51,8 @@ SELECT a.pid, COALESCE(a.application_name, '') AS application, COALESCE(a.usenam
        COALESCE(a.state, a.backend_type, '') AS state,
        COALESCE(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::float8 AS age_s,
        left(regexp_replace(COALESCE(a.query, ''), '\\s+', ' ', 'g'), 120) AS query
-FROM pg_catalog.pg_stat_activity a, blocking WHERE a.pid = ANY (blocking.pids)
+-- not ourselves: CREATE INDEX CONCURRENTLY waits for every snapshot, that of this very query too
+FROM pg_catalog.pg_stat_activity a, blocking WHERE a.pid = ANY (blocking.pids) AND a.pid <> pg_catalog.pg_backend_pid()
 UNION ALL
 -- a prepared transaction belongs to no session, and is listed as process 0
 SELECT 0, '', x.owner, 'prepared transaction', extract(epoch FROM clock_timestamp() - x.prepared)::float8,
@@ -249,7 +250,9 @@ class Claim:
                 self._wake.wait(WATCH_S if busy else self._settings.heartbeat_s)
                 self._wake.clear()
         except (SQLAlchemyError, psycopg.Error) as error:
-            logger.warning("lost the claim's connection: %s", error, extra={"run": self.run.name})
+            # one line: SQLAlchemy's own message goes on with the statement and its parameters
+            reason = str(error).partition("\n")[0]
+            logger.warning("lost the claim's connection: %s", reason, extra={"run": self.run.name})
             self._lose(f'the connection that holds run "{self.run.name}" was lost', connection_died=True)
         except Exception:
             # whatever it is, nobody watches any more: the runner must not work on

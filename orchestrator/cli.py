@@ -100,7 +100,10 @@ def common(
         bool, typer.Option("--verbose", "-v", envvar="ORCHESTRATOR_VERBOSE", help="log to stderr")
     ] = False,
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="print the version")
+        bool,
+        typer.Option(
+            "--version", is_eager=True, allow_from_autoenv=False, callback=_print_version, help="print the version"
+        ),
     ] = False,
 ) -> None:
     """Options that every command takes; they stand before the command."""
@@ -134,7 +137,7 @@ def demo(
     json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Rename a column under traffic of two application releases: the whole story on a PostgreSQL of its own.
+    """Rename a column under live traffic, on a PostgreSQL of its own. Two application releases read and write it.
 
     Example: orchestrator demo --rows 50000
     """
@@ -162,7 +165,7 @@ def _typed_database_url(context: typer.Context) -> str | None:
 def init(
     sql: Annotated[bool, typer.Option("--sql", help="print the SQL and change nothing")] = False,
 ) -> None:
-    """Create the state schema "orchestrator" in the database, or upgrade it.
+    """Create or upgrade the state schema "orchestrator".
 
     Example: orchestrator --database-url postgresql://localhost/shop init
     """
@@ -211,7 +214,7 @@ def plan(
         bool, typer.Option("--refresh", help="compile the phases of a run that have not begun once more")
     ] = False,
 ) -> None:
-    """Show what a plan would do on this database: every step, its locks and their bounds. Changes nothing.
+    """Show what a plan would do here: every step, its locks and bounds. Changes nothing.
 
     Example: orchestrator plan rename-email --sql
     """
@@ -271,7 +274,7 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="again every second, until it ends or Ctrl-C")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Show where every run stands, what it waits for, and who is in its way.
+    """Show where every run stands, and what or whom it waits for.
 
     Example: orchestrator status rename-email --watch
     """
@@ -392,7 +395,7 @@ def set_(
 
 @app.command()
 def verify(name: RunName, json: JsonFlag = False) -> None:
-    """Compare every row of the old and the new shape; print what differs. Exit code 1 if anything does.
+    """Compare every row of the old and the new shape. Prints what differs; exit code 1 if anything does.
 
     Example: orchestrator verify rename-email
     """
@@ -419,7 +422,7 @@ def abort(
     json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Undo everything, until the schema is what it was; possible until contract.
+    """Undo everything done so far; possible until contract.
 
     Example: orchestrator abort rename-email
     """
@@ -436,7 +439,7 @@ def abort(
 
 @app.command()
 def history(name: RunName, json: JsonFlag = False) -> None:
-    """Who did what, when, how long it took, and which locks it waited for.
+    """Show who did what, when, and which locks it waited for.
 
     Example: orchestrator history rename-email
     """

@@ -300,8 +300,7 @@ class Executor:
                 break
             elif state["being_built"]:
                 # by the server process of a runner that was killed: it knows nothing of that and works on
-                self.reporter.note(f"waiting for a build of {step.name} that is still under way")
-                self._sleep(1)
+                self._await_build(step)
             else:
                 # ours, by the journal: interrupted or failed; it takes every write and serves no query
                 self.reporter.note(f"removing what is left of an interrupted build of {step.name}")
@@ -311,6 +310,11 @@ class Executor:
             for statement in step.after:
                 run(connection, self.tagged(statement, row.position))
             done(connection)
+
+    def _await_build(self, step: BuildIndex) -> None:
+        self.reporter.note(f"waiting for a build of {step.name} that is still under way")
+        while (state := self._index_state(step)) is not None and state["being_built"]:
+            self._sleep(1)
 
     def _claim_name(self, row: StepRow, step: BuildIndex) -> None:
         with self.engine.begin() as connection:

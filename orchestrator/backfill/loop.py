@@ -448,13 +448,12 @@ class Loop:
         with self.executor.engine.begin() as connection:
             self.claim.fence(connection)
             self._save(connection, finished_at=progress.updated_at)
-            seconds = progress.busy_ms / 1000
-            done = f"{progress.rows} rows updated, {progress.differences} differences repaired"
+            done = f"rows updated: {progress.rows:,}" if progress.rows else f"differences: {progress.differences:,}"
             store.add_event(
                 connection,
                 self.claim.run.id,
                 "progress",
-                f"{self.title}: {done}, {progress.batches} batches, {seconds:.1f} s of work",
+                f"{self.title}: done ({done}, batches: {progress.batches:,}, work: {progress.busy_ms / 1000:.1f} s)",
                 detail={"rows": progress.rows, "differences": progress.differences, "passes": progress.pass_},
             )
 

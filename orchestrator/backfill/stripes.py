@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 MOST = 8
-"""More passes gained nothing more where we measured: docs/backfill.md."""
+"""More passes gained little where we measured: docs/backfill.md."""
 WORTH_IT_BLOCKS = 32
 """A table smaller than this is done in one pass before there is anything to win."""
 PROBE_EVERY = 32
