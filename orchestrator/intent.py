@@ -33,6 +33,6 @@ def set_knob(context: Context, name: str, key: str, value: str) -> str:
         before = store.control(connection, run.id).knobs
         after = before.changed(key, value)
         store.set_control(connection, run.id, knobs=after)
-        change = f"{key}: {getattr(before, key)} → {getattr(after, key)}"
+        change = f"{key}: {before.shown(key)} → {after.shown(key)}"
         store.add_event(connection, run.id, "intent", change)
         return change

@@ -81,18 +81,25 @@ class Knobs(BaseModel):
         description="replay lag of the slowest streaming replica, in s, above which batches wait; off: whatever it is",
     )
     max_replica_lag_mb: Limit = Field(
-        default=None, description="WAL that the slowest streaming replica has yet to replay, in MB"
+        default=None,
+        description="WAL that the slowest streaming replica has yet to replay, in MB, above which batches wait",
     )
     ignore_replicas: Words = Field(
         default=None,
         description="replicas whose lag does not count, by application_name, with commas: delayed ones",
     )
     max_active_sessions: Count = Field(
-        default=None, description="other sessions of the server that run a statement at the same time"
+        default=None, description="other sessions of the server that run a statement, above which batches wait"
     )
-    max_waiting_sessions: Count = Field(default=None, description="sessions that wait for a lock which a batch holds")
-    max_slot_wal_mb: Limit = Field(default=None, description="WAL that a replication slot keeps from removal, in MB")
-    max_archive_backlog: Count = Field(default=None, description="finished WAL files that are not archived yet")
+    max_waiting_sessions: Count = Field(
+        default=None, description="sessions that wait for a lock of ours, above which batches wait"
+    )
+    max_slot_wal_mb: Limit = Field(
+        default=None, description="WAL that a replication slot keeps from removal, in MB, above which batches wait"
+    )
+    max_archive_backlog: Count = Field(
+        default=None, description="finished WAL files that are not archived yet, above which batches wait"
+    )
     wraparound_vacuum: Seen = Field(
         default=None,
         description="whether batches wait for a vacuum of the table that prevents wraparound; "
@@ -113,6 +120,18 @@ class Knobs(BaseModel):
         le=1,
         description="share of its limit to which a signal must have come down before batches go on",
     )
+
+    def shown(self, key: str) -> str:
+        """A value as `set` would take it."""
+        match getattr(self, key):
+            case None:
+                return "auto" if key == "wraparound_vacuum" else "off"
+            case bool(value):
+                return "on" if value else "off"
+            case float(value):
+                return f"{value:g}"
+            case value:
+                return str(value)
 
     def changed(self, key: str, value: str) -> Knobs:
         """These knobs with one of them set.

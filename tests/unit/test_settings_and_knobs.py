@@ -103,6 +103,23 @@ def test_every_limit_can_be_cleared(limit: str, word: str) -> None:
     assert getattr(Knobs(max_replica_lag_s=3).changed(limit, word), limit) is None
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("max_replica_lag_s", "off"),
+        ("max_replica_lag_s", "5"),
+        ("max_replica_lag_s", "0.5"),
+        ("max_rows_per_s", "1000000"),
+        ("wraparound_vacuum", "auto"),
+        ("wraparound_vacuum", "on"),
+        ("wraparound_vacuum", "off"),
+        ("throttle_sql", "SELECT 1"),
+    ],
+)
+def test_a_value_is_shown_as_it_would_be_set(key: str, value: str) -> None:
+    assert Knobs().changed(key, value).shown(key) == value
+
+
 def test_what_yaml_makes_of_a_bare_off_is_no_limit_and_not_a_limit_of_0() -> None:
     assert Knobs.model_validate({"max_replica_lag_s": False}).max_replica_lag_s is None
 
