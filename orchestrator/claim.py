@@ -110,6 +110,7 @@ class Claim:
         self._mutex = threading.Lock()
         self.stopping = threading.Event()
         self._stop_reason: str | None = None
+        self._resume: str | None = None
         self._lost: ClaimLost | None = None
 
     def take(self, *, take_over: bool = False) -> Run:
@@ -176,8 +177,9 @@ class Claim:
 
     def obey(self, control: Control) -> None:
         """Takes note of the operator's intent, as a batch read it."""
-        if control.pause and self._heed_pause and self._stop_reason is None:
-            self.stop("paused by the operator")
+        if control.stops(heed_pause=self._heed_pause) and self._stop_reason is None:
+            self._resume = control.resume_command(self.run.name)
+            self.stop(control.pause_reason)
 
     def fence(self, connection: Connection) -> Control:
         """Holds off any other claim until the end of this transaction; returns the operator's intent."""
@@ -204,9 +206,8 @@ class Claim:
                 self._watched = None
 
     def _resume_hint(self) -> str:
-        if self._stop_reason and "paused" in self._stop_reason:
-            return f"go on with: orchestrator resume {self.run.name} && orchestrator advance {self.run.name}"
-        return f"go on with: orchestrator advance {self.run.name}"
+        first = f"{self._resume} && " if self._resume else ""
+        return f"go on with: {first}orchestrator advance {self.run.name}"
 
     def _lock(self, connection: Connection, *, take_over: bool) -> None:
         key = {"space": LOCK_CLASS, "run": self.run.id}

@@ -92,10 +92,10 @@ def _once(
             raise ClaimLost(
                 f'run "{run.name}" was taken over by another runner', f"see: orchestrator status {run.name}"
             )
-        paused = store.control(connection, current.id).pause
-    if paused and heed_pause:
+        control = store.control(connection, current.id)
+    if control.stops(heed_pause=heed_pause):
         raise StoppedOnRequest(
-            f'run "{run.name}" is paused by the operator', f"lift it with: orchestrator resume {run.name}"
+            f'run "{run.name}" is stopped: {control.pause_reason}', f"lift it with: {control.resume_command(run.name)}"
         )
     with context.working_engine(run.name) as engine:
         # the first time what the caller knew, so that a claim by somebody else since then is noticed
@@ -162,10 +162,11 @@ def _signals(claim: Claim) -> Iterator[None]:
     previous = {each: signal.getsignal(each) for each in signals}
 
     def handle(number: int, frame: FrameType | None) -> None:
-        # in a thread: this one may be inside the very lock of an event that stop() sets
-        threading.Thread(target=claim.stop, args=(signal.Signals(number).name,)).start()
+        # first, because a second signal may follow as soon as the first is seen to be heeded
         for each in signals:
             signal.signal(each, signal.default_int_handler if each is signal.SIGINT else signal.SIG_DFL)
+        # in a thread: this one may be inside the very lock of an event that stop() sets
+        threading.Thread(target=claim.stop, args=(signal.Signals(number).name,)).start()
 
     for each in signals:
         signal.signal(each, handle)

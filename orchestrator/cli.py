@@ -32,6 +32,8 @@ app = typer.Typer(
 )
 
 RunName = Annotated[str, typer.Argument(metavar="NAME", help="name of the plan and its run")]
+OneRun = Annotated[str | None, typer.Argument(metavar="NAME", help="name of the run")]
+AllFlag = Annotated[bool, typer.Option("--all", help="all runs in this database")]
 JsonFlag = Annotated[bool, typer.Option("--json", envvar="ORCHESTRATOR_JSON", help="print JSON, for programs")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", envvar="ORCHESTRATOR_QUIET", help="no progress on stderr")]
 TakeOverFlag = Annotated[
@@ -333,27 +335,45 @@ def check(
 
 
 @app.command()
-def pause(name: RunName) -> None:
-    """Stop a run after the batch under way; works from any machine.
+def pause(name: OneRun = None, everything: AllFlag = False) -> None:
+    """Stop a run after the batch under way, or with --all every run; works from any machine.
 
     Example: orchestrator pause rename-email
     """
     from orchestrator import intent
 
+    if _all_or_one(name, everything=everything):
+        stopped = ", ".join(run.name for run in intent.set_pause_all(_context(), pause=True)) or "there are none now"
+        typer.echo(f"all runs stop after the batch under way ({stopped}); lift it with: orchestrator resume --all")
+        return
+    assert name is not None
     intent.set_pause(_context(), name, pause=True)
     typer.echo(f"{name} stops after the batch under way; go on with: orchestrator resume {name}")
 
 
 @app.command()
-def resume(name: RunName) -> None:
-    """Lift a pause; `advance` then goes on where it stopped.
+def resume(name: OneRun = None, everything: AllFlag = False) -> None:
+    """Lift a pause, or with --all the one of every run; `advance` then goes on where it stopped.
+
+    A run that was paused by its name stays so when the pause of all is lifted.
 
     Example: orchestrator resume rename-email
     """
     from orchestrator import intent
 
+    if _all_or_one(name, everything=everything):
+        runs = intent.set_pause_all(_context(), pause=False)
+        typer.echo("\n".join(["all runs may go on", *(f"orchestrator advance {run.name}" for run in runs)]))
+        return
+    assert name is not None
     run = intent.set_pause(_context(), name, pause=False)
     typer.echo(f"{run.name} may go on: orchestrator advance {run.name}")
+
+
+def _all_or_one(name: str | None, *, everything: bool) -> bool:
+    if everything == (name is not None):
+        raise UsageError("which run?", "give either the NAME of a run or --all")
+    return everything
 
 
 @app.command(name="set")

@@ -171,3 +171,10 @@ def sqlstate(error: BaseException) -> str | None:
     """The SQLSTATE of an error, wherever it is wrapped."""
     original = error.orig if isinstance(error, DBAPIError) else error
     return original.sqlstate if isinstance(original, psycopg.Error) else None
+
+
+def primary_message(error: DBAPIError) -> str:
+    """What the server said, without the statement."""
+    if isinstance(error.orig, psycopg.Error) and error.orig.diag.message_primary:
+        return error.orig.diag.message_primary
+    return str(error.orig).strip()

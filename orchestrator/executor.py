@@ -16,7 +16,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_de
 
 from orchestrator.backfill.loop import run_batches, run_verification
 from orchestrator.claim import CANCELLED, TOO_LONG, Claim, Watched
-from orchestrator.database import fetch, run, scalar, set_local, sqlstate
+from orchestrator.database import fetch, primary_message, run, scalar, set_local, sqlstate
 from orchestrator.errors import LockNotObtained, NotVerified, StepFailed, StoppedOnRequest
 from orchestrator.journal import store
 from orchestrator.journal.store import StepRow
@@ -387,13 +387,6 @@ def failed(title: str, error: DBAPIError, again: str) -> StepFailed:
     if sqlstate(error) == DEPENDENTS_EXIST and isinstance(error.orig, psycopg.Error):
         message += "".join(f"\n  {line}" for line in (error.orig.diag.message_detail or "").splitlines())
     return StepFailed(message, _next_step(error, again))
-
-
-def primary_message(error: DBAPIError) -> str:
-    """What the server said, without the statement."""
-    if isinstance(error.orig, psycopg.Error) and error.orig.diag.message_primary:
-        return error.orig.diag.message_primary
-    return str(error.orig).strip()
 
 
 def _next_step(error: DBAPIError, again: str) -> str:

@@ -19,6 +19,13 @@ def set_pause(context: Context, name: str, *, pause: bool) -> Run:
         return run
 
 
+def set_pause_all(context: Context, *, pause: bool) -> list[Run]:
+    """The switch for everything: no run on any machine goes on while it is set. Returns the live runs."""
+    with journal(context) as connection:
+        store.set_switch(connection, pause=pause)
+        return [run for run in store.latest_runs(connection) if run.live]
+
+
 def set_knob(context: Context, name: str, key: str, value: str) -> str:
     """Tunes a knob of a run, while it works or before; returns what it was and is."""
     with journal(context) as connection:
@@ -26,6 +33,6 @@ def set_knob(context: Context, name: str, key: str, value: str) -> str:
         before = store.control(connection, run.id).knobs
         after = before.changed(key, value)
         store.set_control(connection, run.id, knobs=after)
-        change = f"{key}: {getattr(before, key)} → {getattr(after, key)}"
+        change = f"{key}: {before.shown(key)} → {after.shown(key)}"
         store.add_event(connection, run.id, "intent", change)
         return change

@@ -62,6 +62,10 @@ def status_one(view: View) -> str:
         lines.append(f"  progress   {progress_line(view.progress)}")
         if view.progress.remark:
             lines.append(f"  remark     {view.progress.remark}")
+        if view.throttled:
+            lines.append(
+                f"  throttled  since {view.throttled.throttled_since:%H:%M:%S %Z}: {view.throttled.throttle_reason}"
+            )
     if view.heartbeat and view.runner != "none":
         beat = view.heartbeat
         lines.append(
@@ -87,10 +91,14 @@ def progress_line(progress: Progress) -> str:
         parts.append(f"{progress.hot_rows / progress.rows:.0%} HOT in {progress.stripes} stripes")
     if progress.pass_ > 1:
         parts.append(f"pass {progress.pass_}")
-    if progress.rows_per_s:
+    if progress.rows_per_s and not progress.throttled_since:
         parts.append(f"{progress.rows_per_s:,.0f} rows/s")
+    if progress.throttled_ms >= 1000:
+        parts.append(f"throttled for {_span(progress.throttled_ms / 1000)}")
     if progress.eta_s is not None:
         parts.append(f"about {_span(progress.eta_s)} to go")
+        if progress.throttled_ms >= 1000 and progress.eta_unthrottled_s is not None:
+            parts[-1] += f", {_span(progress.eta_unthrottled_s)} unless throttled"
     return ", ".join(parts)
 
 
@@ -99,6 +107,8 @@ def _mark(view: View) -> str:
         return "(stale)"
     if view.pause_wanted:
         return "(pausing)" if view.runner == "alive" else "(paused)"
+    if view.throttled:
+        return "(throttled)"
     return "(interrupted)" if view.run.status == "running" and view.runner == "none" else ""
 
 

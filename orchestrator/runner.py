@@ -19,6 +19,7 @@ from orchestrator.errors import (
     IllegalTransition,
     PlanChanged,
     RunHeld,
+    StoppedOnRequest,
 )
 from orchestrator.executor import Executor
 from orchestrator.journal import store
@@ -72,6 +73,8 @@ def _start(context: Context, name: str) -> Run:
     """The run to go on with, or a new one."""
     with journal(context) as connection:
         run = store.find(connection, name)
+        if run is None and store.pause_all(connection):
+            raise StoppedOnRequest("all runs are paused by the operator", "lift it with: orchestrator resume --all")
     plan = plan_file(context, name)
     if run is not None and run.status is Status.ABORTING:
         raise IllegalTransition(f'run "{name}" is being undone', f"finish that first with: orchestrator abort {name}")

@@ -13,7 +13,7 @@ from orchestrator.claim import LOCK_CLASS
 from orchestrator.database import scalar
 from orchestrator.journal import store
 from orchestrator.journal.states import Status
-from orchestrator.journal.store import Heartbeat, Progress, Run
+from orchestrator.journal.store import Control, Heartbeat, Progress, Run
 from phases.step import Phase
 
 # reads pg_locks, which takes no lock and needs no privilege; a standby knows nothing of the primary's advisory locks
@@ -38,9 +38,13 @@ class View:
     heartbeat: Heartbeat | None
     held: bool
     """Whether a runner's lock is there: with its process, however that ended, it goes at once."""
-    pause_wanted: bool
-    knobs: Mapping[str, Any]
+    control: Control
     stale_after_s: float
+
+    @property
+    def pause_wanted(self) -> bool:
+        """Whether the operator wants the run to stand still."""
+        return self.control.pause
 
     @property
     def runner(self) -> str:
@@ -57,6 +61,11 @@ class View:
         return list(activity["blockers"]) if activity else []
 
     @property
+    def throttled(self) -> Progress | None:
+        """The progress of a step whose batches wait for the server's health; a runner that died waits no longer."""
+        return self.progress if self.runner == "alive" and self.progress and self.progress.throttled_since else None
+
+    @property
     def waits_for(self) -> str:
         """One sentence: what happens next, or what it needs."""
         run, name = self.run, self.run.name
@@ -67,12 +76,14 @@ class View:
         if self.runner == "alive":
             if self.pause_wanted:
                 return "the batch under way, then it pauses"
+            if self.throttled:
+                return f"the server's health: {self.throttled.throttle_reason}"
             return f"lock held by pid {self.blockers[0]['pid']}" if self.blockers else "its runner, which is at work"
         if self.runner == "stale":
             verb = "abort" if run.status is Status.ABORTING else "advance"
             return f"a runner that gives no sign of life; if it is gone: orchestrator {verb} {name} --take-over"
         if self.pause_wanted:
-            return f"orchestrator resume {name}"
+            return self.control.resume_command(name)
         match run.status:
             case Status.ABORTING:
                 return f"orchestrator abort {name}"
@@ -91,7 +102,11 @@ class View:
         beat = asdict(self.heartbeat) if self.heartbeat else None
         progress = asdict(self.progress) if self.progress else None
         if self.progress is not None and progress is not None:
-            progress |= {"fraction": self.progress.fraction, "eta_s": self.progress.eta_s}
+            progress |= {
+                "fraction": self.progress.fraction,
+                "eta_s": self.progress.eta_s,
+                "eta_unthrottled_s": self.progress.eta_unthrottled_s,
+            }
             progress["pass"] = progress.pop("pass_")
         return {
             "name": run.name,
@@ -111,7 +126,9 @@ class View:
             "blockers": self.blockers,
             "heartbeat": _plain(beat),
             "pause_wanted": self.pause_wanted,
-            "knobs": dict(self.knobs),
+            "pause_all": self.control.pause_all,
+            "throttled": self.throttled is not None,
+            "knobs": dict(self.control.values),
             "error": run.error,
             "hint": run.hint,
             "waits_for": self.waits_for,
@@ -123,7 +140,6 @@ class View:
 def look(connection: Connection, run: Run, *, stale_after_s: float) -> View:
     """Reads what there is to see of a run."""
     steps = store.steps(connection, run.id)
-    control = store.control(connection, run.id)
     here = [row for row in steps if row.phase == run.phase]
     undone = next((row for row in here if row.status != "done"), None) if run.status in _AT_WORK else None
     # the verification's marks take over from the batches' once it has begun
@@ -137,8 +153,7 @@ def look(connection: Connection, run: Run, *, stale_after_s: float) -> View:
         progress=current,
         heartbeat=store.heartbeat(connection, run.id),
         held=bool(scalar(connection, HELD, {"space": LOCK_CLASS, "run": run.id})),
-        pause_wanted=control.pause,
-        knobs=control.values,
+        control=store.control(connection, run.id),
         stale_after_s=stale_after_s,
     )
 

@@ -245,6 +245,9 @@ def upgrade() -> None:
         sa.Column("remark", sa.Text(), nullable=True),
         sa.Column("busy_ms", sa.Double(), server_default=sa.text("0"), nullable=False),
         sa.Column("rows_per_s", sa.Double(), nullable=True),
+        sa.Column("throttle_reason", sa.Text(), nullable=True),
+        sa.Column("throttled_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("throttled_ms", sa.Double(), server_default=sa.text("0"), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
@@ -292,6 +295,17 @@ def upgrade() -> None:
         "status IN ('pending', 'started', 'done', 'undone')",
         schema="orchestrator",
     )
+    op.create_table(
+        "switch",
+        sa.Column("single", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("pause", sa.Boolean(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("single", name=op.f("switch_pkey")),
+        schema="orchestrator",
+    )
+    op.create_check_constraint(op.f("switch_single_check"), "switch", "single", schema="orchestrator")
     transition = sa.table("transition", *(sa.column(name, sa.Text()) for name in COLUMNS), schema="orchestrator")
     op.bulk_insert(transition, [dict(zip(COLUMNS, row, strict=True)) for row in TRANSITIONS])
     for statement in (CHECK_TRANSITION, TRANSITION_TRIGGER, REFUSE_CHANGE, APPEND_ONLY_TRIGGER):

@@ -15,7 +15,9 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator.backfill.pace import FIRST_BLOCKS, Pace
+from orchestrator.backfill.rest import Batch, most_blocks, rest_until
 from orchestrator.backfill.stripes import Pass, Striping
+from orchestrator.backfill.throttle import Throttle
 from orchestrator.catalog.reader import may_replicate
 from orchestrator.database import fetch, run, set_local, sqlstate
 from orchestrator.errors import StepFailed, StoppedOnRequest
@@ -110,7 +112,8 @@ def run_batches(executor: Executor, position: int, step: Batches) -> None:
 
     Rows beyond that end were inserted after the trigger was there: they are the trigger's.
     """
-    Loop(executor, position, step).update_all(step)
+    with Throttle(executor, position, step.table) as throttle:
+        Loop(executor, position, step, throttle).update_all(step)
 
 
 def run_verification(executor: Executor, position: int, step: Verify) -> None:
@@ -119,13 +122,14 @@ def run_verification(executor: Executor, position: int, step: Verify) -> None:
     Raises:
         NotVerified: rows differ, and there is no repair or it does not hold.
     """
-    Loop(executor, position, step).verify_all(step)
+    with Throttle(executor, position, step.table) as throttle:
+        Loop(executor, position, step, throttle).verify_all(step)
 
 
 class Loop:
     """One batched step of one run."""
 
-    def __init__(self, executor: Executor, position: int, step: Batches | Verify) -> None:
+    def __init__(self, executor: Executor, position: int, step: Batches | Verify, throttle: Throttle) -> None:
         self.executor = executor
         self.claim = executor.claim
         self.position = position
@@ -133,6 +137,8 @@ class Loop:
         self.table = step.table
         self.shown = step.locks[0].relation
         self.guard = step.guard
+        self._throttle = throttle
+        self._last: Batch | None = None
         self.sample: list[str] = []
         self._recent: deque[tuple[float, int]] = deque()
         with executor.engine.connect() as connection:
@@ -154,6 +160,7 @@ class Loop:
         while progress.next_block < progress.total_blocks:
             self.claim.check()
             pace.target_ms, striping.fixed = self._target_ms(), _power_of_two(self._knobs.stripes)
+            pace.limit(most_blocks(self._knobs, progress))
             if heavy:
                 # the rows of one block are too much for a batch (documents of megabytes): a part of them at a time
                 window = _Window(progress.next_block, progress.next_block + 1, 2**heavy, 1, unlocked=stubborn > 0)
@@ -191,7 +198,7 @@ class Loop:
         pace = Pace(VERIFY_TARGET_MS, blocks=progress.batch_blocks or 1024)
         while True:
             while progress.next_block < progress.total_blocks:
-                self.claim.check()
+                self._wait_for_turn()
                 try:
                     progress = self._guarded_comparison(step, progress, pace)
                 except Rewritten:
@@ -219,6 +226,7 @@ class Loop:
             assignments=catalog_sql(step.assignments), **parts
         )
         last = stripe == window.stripes - 1
+        self._wait_for_turn()
         started = time.monotonic()
         with self.executor.engine.begin() as connection:
             control = self._prepare(connection, timeout_ms=self._batch_timeout_ms(pace.target_ms))
@@ -244,7 +252,7 @@ class Loop:
         # a window at the end of the table is smaller than the pace asked for, and teaches it nothing
         whole = window.end - window.first == window.blocks * window.stripes
         pace.took(milliseconds, window.blocks if whole else 0)
-        self._committed(progress, control)
+        self._committed(progress, control, Batch(started, time.monotonic(), rows))
         return progress, Pass(rows, hot)
 
     def _hot_updates(self, connection: Connection) -> int:
@@ -298,7 +306,7 @@ class Loop:
         if found and step.repair is not None:
             self._repair(step.repair, parts)
         pace.took(milliseconds, blocks)
-        self._committed(progress, control)
+        self._committed(progress, control, Batch(started, time.monotonic(), rows=0))
         return progress
 
     def _repair(self, step: Batches, parts: Mapping[str, Any]) -> None:
@@ -353,6 +361,9 @@ class Loop:
     def _progress(self) -> Progress:
         def begin(connection: Connection) -> Progress:
             found = store.progress(connection, self.claim.run.id, self.position)
+            if found is not None and found.throttled_since is not None:
+                # a runner that was killed left it behind
+                store.throttled(connection, self.claim.run.id, self.position, reason=None, milliseconds=0)
             if found is not None:
                 return found
             now = self._measure(connection)
@@ -399,23 +410,29 @@ class Loop:
     def _save(self, connection: Connection, **values: Any) -> Progress:
         return store.update_progress(connection, self.claim.run.id, self.position, **values)
 
-    def _committed(self, progress: Progress, control: Control) -> None:
-        """Between two transactions: the place to tell, to obey and to rest."""
+    def _committed(self, progress: Progress, control: Control, batch: Batch) -> None:
+        """After a transaction: the place to tell and to obey."""
         self._knobs = control.knobs
+        self._last = batch
         self.executor.reporter.progress(self.title, progress)
         self.claim.obey(control)
         self.claim.check()
+
+    def _wait_for_turn(self) -> None:
+        """Before a transaction: the place to rest, and to wait until the server can bear it."""
         self._rest()
+        self.claim.check()
+        self._knobs = self._throttle.hold(self._knobs)
 
     def _rest(self) -> None:
-        """The operator's pause between batches, which ends early where the operator shortens it."""
-        begun = time.monotonic()
-        while (left_s := self._knobs.pause_between_batches_ms / 1000 - (time.monotonic() - begun)) > 0:
+        """As long as the operator wants, asked again and again: it ends early where the operator shortens it."""
+        while self._last and (left_s := rest_until(self._knobs, self._last) - time.monotonic()) > 0:
             if self.claim.stopping.wait(min(left_s, 1)):
                 return
             self.claim.check()
-            with self.executor.engine.connect() as connection:
-                self._knobs = store.control(connection, self.claim.run.id).knobs
+            if left_s > 1:
+                with self.executor.engine.connect() as connection:
+                    self._knobs = store.control(connection, self.claim.run.id).knobs
 
     def _start_over(self, progress: Progress) -> Progress:
         self.executor.reporter.note(f"{self.shown} was rewritten by somebody: starting over, rows done stay done")

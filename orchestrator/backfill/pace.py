@@ -23,6 +23,7 @@ class Pace:
 
     target_ms: float
     blocks: int = FIRST_BLOCKS
+    most: int = MOST_BLOCKS
     _samples: list[float] = field(default_factory=list)
 
     def took(self, milliseconds: float, blocks: int) -> None:
@@ -38,6 +39,12 @@ class Pace:
             # at one block, half as much again would still be one
             self._resize(max(int(self.blocks * factor), self.blocks + 1 if factor > 1 else 1))
 
+    def limit(self, most: int) -> None:
+        """No batch may be larger."""
+        self.most = max(1, min(MOST_BLOCKS, most))
+        if self.blocks > self.most:
+            self._resize(self.most)
+
     def timed_out(self) -> None:
         """The server cut a batch short for us: half of it."""
         self._resize(self.blocks // 2)
@@ -47,5 +54,5 @@ class Pace:
         self._resize(self.blocks // 4)
 
     def _resize(self, blocks: int) -> None:
-        self.blocks = max(1, min(MOST_BLOCKS, blocks))
+        self.blocks = max(1, min(self.most, blocks))
         self._samples.clear()

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, insert, literal, select, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
 import orchestrator
@@ -103,6 +104,10 @@ class Progress:
     remark: str | None
     busy_ms: float
     rows_per_s: float | None
+    throttle_reason: str | None
+    throttled_since: datetime | None
+    throttled_ms: float
+    """In all, brought up to date every few seconds while it lasts."""
     started_at: datetime
     updated_at: datetime
     finished_at: datetime | None
@@ -116,19 +121,51 @@ class Progress:
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds to go at the rate so far; None before there is something to go by."""
-        elapsed = (self.updated_at - self.started_at).total_seconds()
-        if self.finished_at is not None or self.fraction < 0.01 or elapsed < 1:
+        """Seconds to go at the rate so far, throttled time included; None before there is something to go by."""
+        return self._to_go(self._elapsed_s)
+
+    @property
+    def eta_unthrottled_s(self) -> float | None:
+        """The same, should nothing throttle any more."""
+        return self._to_go(self._elapsed_s - self.throttled_ms / 1000)
+
+    @property
+    def _elapsed_s(self) -> float:
+        return (self.updated_at - self.started_at).total_seconds()
+
+    def _to_go(self, spent_s: float) -> float | None:
+        if self.finished_at is not None or self.fraction < 0.01 or self._elapsed_s < 1:
             return None
-        return elapsed / self.fraction * (1 - self.fraction)
+        return max(0.0, spent_s) / self.fraction * (1 - self.fraction)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Control:
     """What the operator wants."""
 
-    pause: bool
+    pause_run: bool
+    pause_all: bool
+    """The switch for everything."""
     values: Mapping[str, Any]
+
+    @property
+    def pause(self) -> bool:
+        """Either way."""
+        return self.pause_run or self.pause_all
+
+    def stops(self, *, heed_pause: bool) -> bool:
+        """Whether a runner is to stop: the switch for everything always counts, a run's pause only going forward."""
+        return self.pause_all or (self.pause_run and heed_pause)
+
+    @property
+    def pause_reason(self) -> str:
+        """What is said to whoever is stopped by it."""
+        return "all runs are paused by the operator" if self.pause_all else "paused by the operator"
+
+    def resume_command(self, name: str) -> str:
+        """What lifts the pause."""
+        commands = [("orchestrator resume --all", self.pause_all), (f"orchestrator resume {name}", self.pause_run)]
+        return " && ".join(command for command, needed in commands if needed)
 
     @property
     def knobs(self) -> Knobs:
@@ -152,6 +189,9 @@ class Heartbeat:
     released_at: datetime | None
     activity: Any
     age_s: float
+
+
+_PAUSE_ALL = exists().where(tables.switch.c.pause).label("pause_all")
 
 
 def actor() -> str:
@@ -210,10 +250,16 @@ def progress(connection: Connection, run_id: int, position: int) -> Progress | N
     return next((each for each in progresses(connection, run_id) if each.position == position), None)
 
 
+def pause_all(connection: Connection) -> bool:
+    """Whether the switch for everything is set."""
+    return bool(connection.scalar(select(_PAUSE_ALL)))
+
+
 def control(connection: Connection, run_id: int) -> Control:
     """The operator's intent."""
-    row = connection.execute(select(tables.control).where(tables.control.c.run_id == run_id)).one()
-    return Control(pause=row.pause, values=row.knobs)
+    wish = tables.control
+    row = connection.execute(select(wish.c.pause, _PAUSE_ALL, wish.c.knobs).where(wish.c.run_id == run_id)).one()
+    return Control(pause_run=row.pause, pause_all=row.pause_all, values=row.knobs)
 
 
 def heartbeat(connection: Connection, run_id: int) -> Heartbeat | None:
@@ -361,7 +407,7 @@ def fence(connection: Connection, run_id: int, epoch: int) -> Control:
     """
     run, wish = tables.run, tables.control
     row = connection.execute(
-        select(run.c.epoch, wish.c.pause, wish.c.knobs)
+        select(run.c.epoch, wish.c.pause, _PAUSE_ALL, wish.c.knobs)
         .join(wish, wish.c.run_id == run.c.id)
         .where(run.c.id == run_id)
         .with_for_update(read=True, of=run)
@@ -371,7 +417,7 @@ def fence(connection: Connection, run_id: int, epoch: int) -> Control:
             "another runner has taken over this run; nothing was written since",
             "see who with: orchestrator status",
         )
-    return Control(pause=row.pause, values=row.knobs)
+    return Control(pause_run=row.pause, pause_all=row.pause_all, values=row.knobs)
 
 
 def transition(
@@ -495,6 +541,29 @@ def update_progress(connection: Connection, run_id: int, position: int, **values
         .returning(table)
     ).one()
     return _progress(row)
+
+
+def throttled(connection: Connection, run_id: int, position: int, *, reason: str | None, milliseconds: float) -> None:
+    """Writes down why batches wait, or with None that they no longer do, and adds to the time they waited."""
+    table = tables.progress
+    update_progress(
+        connection,
+        run_id,
+        position,
+        throttle_reason=reason,
+        throttled_since=func.coalesce(table.c.throttled_since, func.clock_timestamp()) if reason else None,
+        throttled_ms=table.c.throttled_ms + milliseconds,
+    )
+
+
+def set_switch(connection: Connection, *, pause: bool) -> None:
+    """Stops every run on any machine within a batch, or lets them go on; written into the history of each live one."""
+    values = {"pause": pause, "actor": actor(), "host": host(), "updated_at": func.clock_timestamp()}
+    switch = postgresql.insert(tables.switch).values(values)
+    connection.execute(switch.on_conflict_do_update(index_elements=["single"], set_=values))
+    for run in latest_runs(connection):
+        if run.live:
+            add_event(connection, run.id, "intent", "pause --all" if pause else "resume --all")
 
 
 def set_control(connection: Connection, run_id: int, *, pause: bool | None = None, knobs: Knobs | None = None) -> None:

@@ -137,6 +137,9 @@ progress = Table(
     Column("remark", Text),
     Column("busy_ms", Double, nullable=False, server_default=text("0")),
     Column("rows_per_s", Double),
+    Column("throttle_reason", Text),
+    Column("throttled_since", DateTime(timezone=True)),
+    Column("throttled_ms", Double, nullable=False, server_default=text("0")),
     Column("started_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     Column("finished_at", DateTime(timezone=True)),
@@ -152,6 +155,18 @@ control = Table(
     Column("actor", Text, nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     PrimaryKeyConstraint("run_id"),
+)
+
+# the switch for everything: at most one row
+switch = Table(
+    "switch",
+    metadata,
+    Column("single", Boolean, CheckConstraint("single", name="single"), nullable=False, server_default=text("true")),
+    Column("pause", Boolean, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
+    PrimaryKeyConstraint("single"),
 )
 
 heartbeat = Table(

@@ -56,6 +56,8 @@ def test_the_grants_of_the_page_are_enough(grant: Callable[..., CommandLine]) ->
         ["pause", "rename-email"],
         ["set", "rename-email", "target_batch_ms=100"],
         ["resume", "rename-email"],
+        ["pause", "--all"],
+        ["resume", "--all"],
     ):
         operator.succeed(*command)
     assert operator("abort", "rename-email").exit_code == 1
