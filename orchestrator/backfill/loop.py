@@ -401,7 +401,7 @@ class Loop:
             what = "is disabled" if row["guard"] else "is gone"
             raise StepFailed(
                 f'trigger "{self.guard}" on {self.shown} {what}: rows written meanwhile may differ',
-                f"enable it (ALTER TABLE {self.shown} ENABLE TRIGGER …) and advance: the verification finds such rows"
+                f"enable it (ALTER TABLE {self.shown} ENABLE ALWAYS TRIGGER …) and advance: such rows are then found"
                 if row["guard"]
                 else f"undo the run with: orchestrator abort {self.executor.name}",
             )

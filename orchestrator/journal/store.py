@@ -373,6 +373,9 @@ def replace_steps(connection: Connection, run_id: int, program: Program, phases:
     step = tables.step
     connection.execute(step.delete().where(step.c.run_id == run_id, step.c.phase.in_(phases)))
     insert_steps(connection, run_id, [placed for placed in program.steps if placed.phase in phases])
+    taken = tables.run_table
+    known = set(connection.scalars(select(taken.c.table_name).where(taken.c.run_id == run_id)))
+    _take_tables(connection, run_id, [table for table in program.tables if table not in known])
     connection.execute(
         update(tables.run)
         .where(tables.run.c.id == run_id)
@@ -629,6 +632,8 @@ def add_event(
 
 
 def _take_tables(connection: Connection, run_id: int, table_names: Sequence[str]) -> None:
+    if not table_names:
+        return
     try:
         with connection.begin_nested():
             connection.execute(

@@ -211,3 +211,12 @@ def test_a_plan_file_that_broke_stops_the_run_with_its_place(cli: CommandLine) -
     refused = cli("advance", "rename-email")
     assert refused.exit_code == 2
     assert refused.stderr.startswith("error: plans/rename-email.yaml:8:")
+
+
+def test_a_refresh_takes_the_tables_that_it_found(cli: CommandLine) -> None:
+    cli.advance("backfill")
+    cli.database.execute("ALTER TABLE users ADD UNIQUE (email)")
+    cli.database.execute("CREATE TABLE orders (id int PRIMARY KEY, email text REFERENCES users (email))")
+    assert cli("plan", "rename-email", "--refresh").exit_code == 0
+    taken = cli.database.fetch("SELECT table_name FROM orchestrator.run_table WHERE active ORDER BY 1")
+    assert taken == [("public.orders",), ("public.users",)]
