@@ -439,6 +439,8 @@ def test_contract_compares_every_table_before_it_drops_anything_of_one(open_shop
     plan = PLAN + "  - {kind: rename_column, table: shops, from: name, to: title}\n"
     second: LiteralString = "CREATE TABLE shops (id int PRIMARY KEY, name text); INSERT INTO shops VALUES (1, 'a');"
     shop = open_shop(USERS + second, at="constrain", plan=plan)
+    steps = shop.database.fetch("SELECT op FROM orchestrator.step WHERE phase = 'contract' ORDER BY position")
+    assert [op for (op,) in steps[:2]] == ["verify", "verify"]
     shop.execute("ALTER TABLE shops DISABLE TRIGGER USER")
     shop.execute("UPDATE shops SET title = 'planted'")
     shop.execute("ALTER TABLE shops ENABLE TRIGGER USER")
