@@ -66,7 +66,13 @@ WHERE a.attrelid = %(oid)s AND a.attacl IS NOT NULL ORDER BY 1, 3 NULLS FIRST, 2
 
 # an index reads a column as a key, or in an expression or predicate (pg_depend); indkey alone shows only the first
 INDEXES = """
-SELECT i.indexrelid::bigint AS oid, c.relname AS name, i.indisunique AS unique, i.indisvalid AS valid,
+SELECT i.indexrelid::bigint AS oid, c.relname AS name,
+       ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum > 0
+             AND (a.attnum = ANY (i.indkey::int2[])
+                  OR EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
+                             AND d.objid = i.indexrelid AND d.refclassid = 'pg_class'::regclass
+                             AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))
+             ORDER BY a.attnum)::text[] AS reads, i.indisunique AS unique, i.indisvalid AS valid,
        pg_get_indexdef(i.indexrelid) AS definition,
        format('CREATE %%sINDEX %%I ON %%I.%%I ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
               c.relname, tn.nspname, tc.relname) AS head,
@@ -82,10 +88,6 @@ LEFT JOIN pg_tablespace ts ON ts.oid = c.reltablespace
 LEFT JOIN pg_constraint con ON con.conindid = i.indexrelid AND con.conrelid = i.indrelid
   AND con.contype IN ('p', 'u', 'x')
 WHERE i.indrelid = %(oid)s
-  AND (i.indkey::int2[] && %(numbers)s::int2[]
-       OR EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
-                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid
-                  AND d.refobjsubid = ANY (%(numbers)s::int[])))
 ORDER BY i.indisprimary DESC, i.indisunique DESC, c.relname
 """
 
@@ -93,16 +95,18 @@ CONSTRAINTS = """
 SELECT con.conname AS name, con.contype::text AS type, ic.relname AS index,
        ARRAY(SELECT a.attname FROM unnest(con.conkey) WITH ORDINALITY k(n, o)
              JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.n ORDER BY k.o)::text[] AS columns,
+       ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = con.conrelid AND a.attnum > 0
+             AND (a.attnum = ANY (con.conkey)
+                  OR EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_constraint'::regclass
+                             AND d.objid = con.oid AND d.refclassid = 'pg_class'::regclass
+                             AND d.refobjid = con.conrelid AND d.refobjsubid = a.attnum))
+             ORDER BY a.attnum)::text[] AS reads,
        pg_get_constraintdef(con.oid) AS definition, con.convalidated AS validated,
        COALESCE((to_jsonb(con) ->> 'conenforced')::bool, true) AS enforced,
        con.condeferrable AS deferrable, con.condeferred AS deferred,
        obj_description(con.oid, 'pg_constraint') AS comment
 FROM pg_constraint con LEFT JOIN pg_class ic ON ic.oid = con.conindid
 WHERE con.conrelid = %(oid)s AND con.contype IN ('c', 'n', 'p', 'u', 'x')
-  AND (con.conkey && %(numbers)s::int2[]
-       OR EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_constraint'::regclass AND d.objid = con.oid
-                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid = con.conrelid
-                  AND d.refobjsubid = ANY (%(numbers)s::int[])))
 ORDER BY con.contype = 'p' DESC, con.conname
 """
 
@@ -128,8 +132,7 @@ FROM pg_constraint con
 JOIN pg_class c ON c.oid = con.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_class fc ON fc.oid = con.confrelid JOIN pg_namespace fn ON fn.oid = fc.relnamespace
 WHERE con.contype = 'f' AND con.conparentid = 0
-  AND ((con.conrelid = %(oid)s AND con.conkey && %(numbers)s::int2[])
-       OR (con.confrelid = %(oid)s AND con.confkey && %(numbers)s::int2[]))
+  AND (con.conrelid = %(oid)s OR con.confrelid = %(oid)s)
 ORDER BY con.conrelid <> %(oid)s, n.nspname, c.relname, con.conname
 """
 
@@ -151,7 +154,7 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_sequence s ON s.seqrelid = c.oid
 JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s
-  AND d.refobjsubid = ANY (%(numbers)s::int[]) AND d.deptype IN ('a', 'i')
+  AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
 ORDER BY a.attnum, c.relname
 """
 
@@ -166,15 +169,17 @@ SELECT n.nspname AS schema, s.stxname AS name,
        ARRAY(SELECT CASE k WHEN 'd' THEN 'ndistinct' WHEN 'f' THEN 'dependencies' WHEN 'm' THEN 'mcv' END
              FROM unnest(s.stxkind) k WHERE k <> 'e')::text[] AS kinds,
        pg_get_statisticsobjdef_columns(s.oid) AS columns,
+       ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = s.stxrelid AND a.attnum > 0
+             AND (a.attnum = ANY (s.stxkeys::int2[])
+                  OR EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_statistic_ext'::regclass
+                             AND d.objid = s.oid AND d.refclassid = 'pg_class'::regclass
+                             AND d.refobjid = s.stxrelid AND d.refobjsubid = a.attnum))
+             ORDER BY a.attnum)::text[] AS reads,
        CASE WHEN s.stxstattarget >= 0 THEN s.stxstattarget::int END AS target,
        obj_description(s.oid, 'pg_statistic_ext') AS comment,
        cardinality(s.stxkeys::int2[]) = 0 AND s.stxexprs IS NOT NULL AS one_expression
 FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
 WHERE s.stxrelid = %(oid)s
-  AND (s.stxkeys::int2[] && %(numbers)s::int2[]
-       OR EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_statistic_ext'::regclass AND d.objid = s.oid
-                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid = s.stxrelid
-                  AND d.refobjsubid = ANY (%(numbers)s::int[])))
 ORDER BY n.nspname, s.stxname
 """
 
@@ -203,7 +208,7 @@ LEFT JOIN pg_attribute da ON da.attrelid = ad.adrelid AND da.attnum = ad.adnum
 -- before PostgreSQL 15 the generated column itself depends, and not its expression
 LEFT JOIN pg_attribute ga ON d.classid = 'pg_class'::regclass AND ga.attrelid = d.objid AND ga.attnum = d.objsubid
 LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
-WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s AND d.refobjsubid = ANY (%(numbers)s::int[])
+WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s AND d.refobjsubid > 0
   AND d.classid NOT IN ('pg_constraint'::regclass, 'pg_statistic_ext'::regclass)
   AND NOT (d.classid = 'pg_class'::regclass AND d.objid <> d.refobjid
            AND EXISTS (SELECT 1 FROM pg_class o WHERE o.oid = d.objid AND o.relkind IN ('i', 'I', 'S')))
@@ -254,4 +259,31 @@ CLONE_STATISTICS = """
 SELECT pg_get_statisticsobjdef_columns(s.oid)
 FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid
 WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND s.stxname = %(name)s
+"""
+CLONE_COLUMNS = """
+SELECT a.attname AS name FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND a.attnum > 0 AND NOT a.attisdropped
+"""
+CLONE_COLUMN = """
+SELECT format_type(a.atttypid, a.atttypmod) AS type,
+       CASE WHEN a.attcollation <> t.typcollation THEN ARRAY[n.nspname, co.collname]::text[] END AS collation,
+       EXISTS (WITH RECURSIVE chain AS (
+                 SELECT t.* UNION ALL SELECT b.* FROM chain c JOIN pg_type b ON b.oid = c.typbasetype)
+               SELECT FROM chain c WHERE c.typtype = 'd' AND (c.typnotnull OR c.typdefault IS NOT NULL
+                 OR EXISTS (SELECT FROM pg_constraint k WHERE k.contypid = c.oid))) AS constrained_domain
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_collation co ON co.oid = a.attcollation LEFT JOIN pg_namespace n ON n.oid = co.collnamespace
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND a.attname = %(column)s
+"""
+CLONE_FUNCTION = """
+SELECT pg_get_function_sqlbody(p.oid) FROM pg_proc p
+WHERE p.pronamespace = pg_my_temp_schema() AND p.proname = %(name)s
+"""
+CLONE_FUNCTION_READS = """
+SELECT DISTINCT a.attnum, a.attname AS name
+FROM pg_proc p
+JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_class'::regclass
+JOIN pg_class c ON c.oid = d.refobjid AND c.relnamespace = p.pronamespace AND c.relname = %(clone)s
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+WHERE p.pronamespace = pg_my_temp_schema() AND p.proname = %(name)s ORDER BY a.attnum
 """

@@ -11,6 +11,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.catalog import Catalog
+from orchestrator.catalog.wanted import Wanted
 from phases.delta import Delta
 
 
@@ -27,9 +28,19 @@ class Change(BaseModel):
     )
 
     @property
+    def wanted(self) -> Wanted:
+        """What has to be known of its table, besides what the table has."""
+        return Wanted()
+
+    @property
     @abstractmethod
-    def renames(self) -> dict[str, str]:
-        """Old column names and the names under which their indexes and constraints are to be rendered."""
+    def touches(self) -> frozenset[str]:
+        """Columns that are changed, or go: no other change of the same plan may touch them."""
+
+    @property
+    def makes(self) -> frozenset[str]:
+        """Columns that are added."""
+        return frozenset()
 
     @abstractmethod
     def delta(self, catalog: Catalog, plan: str) -> Delta:
