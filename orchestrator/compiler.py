@@ -53,10 +53,10 @@ def _steps(phase: Phase, deltas: Sequence[Delta]) -> list[Step]:
     return steps
 
 
-def deltas_of(plan: Plan, catalog: Catalog) -> tuple[Delta, ...]:
-    """One delta a table: several changes of one table share a trigger and a backfill."""
+def deltas_of(plan: Plan, catalog: Catalog, changes: Sequence[Change] | None = None) -> tuple[Delta, ...]:
+    """One delta a table: several changes of one table share a trigger and a backfill. All changes, or some of them."""
     by_table: dict[str, list[Delta]] = {}
-    for change in plan.changes:
+    for change in plan.changes if changes is None else changes:
         delta = change.delta(catalog, plan.name)
         by_table.setdefault(catalog.table(change.table).display, []).append(delta)
     return tuple(map(_merged, by_table.values()))

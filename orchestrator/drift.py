@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 
 from orchestrator.catalog import Catalog
@@ -14,7 +14,7 @@ from orchestrator.plan import restore
 from orchestrator.planning import read_catalog
 from orchestrator.program import load_deltas
 from orchestrator.succession import dependent_refusals, table_refusals
-from phases.delta import Delta, ForeignKey, Index, Statistics, UniqueKey
+from phases.delta import Delta, ForeignKey, Index, Statistics, Table, UniqueKey
 from phases.step import Phase
 
 
@@ -26,16 +26,21 @@ def check_drift(context: Context, run: Run, phase: Phase) -> None:
     """
     plan = restore(run.plan)
     stored = load_deltas(run.deltas)
+    # of a table whose columns were exchanged nothing else is compared: what is made since is made on the new column
+    swapped = {delta.table for delta in stored if delta.swaps and phase is Phase.CONTRACT}
+    compared = [delta for delta in stored if delta.table not in swapped]
     try:
-        catalog = without_ours(read_catalog(context, plan, [delta.table for delta in stored]), stored)
-        current = deltas_of(plan, catalog)
+        catalog = without_ours(read_catalog(context, plan, [delta.table for delta in stored]), stored, swapped)
+        changes_compared = [each for each in plan.changes if catalog.table(each.table).table not in swapped]
+        current = deltas_of(plan, catalog, changes_compared)
     except NotInDatabase as error:
         raise CatalogDrifted(
             f'before {phase}: {error.message}: it was there when "{run.name}" was compiled', error.hint
         ) from error
-    changes = [line for before, now in zip(stored, current, strict=True) for line in _differences(before, now)]
+    changes = [line for before, now in zip(compared, current, strict=True) for line in _differences(before, now, phase)]
     # a view made since would let contract drop foreign keys and indexes, and then stop it at the column
     for delta in stored:
+        changes += _missing_columns(catalog, delta) if delta.table in swapped else []
         facts = next(each for each in catalog.tables.values() if each.table == delta.table)
         refusals = (*table_refusals(facts), *dependent_refusals(facts, delta.drop))
         changes += [f"{reason}\n    → {advice}" for reason, advice in refusals]
@@ -47,15 +52,21 @@ def check_drift(context: Context, run: Run, phase: Phase) -> None:
         )
 
 
-def without_ours(catalog: Catalog, deltas: Sequence[Delta]) -> Catalog:
-    """The catalog without what the run itself has made."""
+def _missing_columns(catalog: Catalog, delta: Delta) -> list[str]:
+    facts = next(each for each in catalog.tables.values() if each.table == delta.table)
+    names = [name for swap in delta.swaps for name in (swap.column, swap.shadow)]
+    return [f'column "{name}" is gone from "{facts.display}"' for name in names if not facts.has_column(name)]
+
+
+def without_ours(catalog: Catalog, deltas: Sequence[Delta], swapped: Collection[Table] = ()) -> Catalog:
+    """The catalog without what the run itself has made; where columns were `swapped`, what it added is in use."""
     ours = {f"{delta.table.schema}.{delta.table.name}": delta for delta in deltas}
     tables = {}
     for name, facts in catalog.tables.items():
         delta = ours.get(facts.display)
         if delta is not None:
             facts = facts.without(
-                columns=[column.name for column in delta.add],
+                columns=[] if delta.table in swapped else [column.name for column in delta.add],
                 triggers=[delta.sync.trigger] if delta.sync else [],
                 names=_made_by(delta),
             )
@@ -77,6 +88,8 @@ def _made_by(delta: Delta) -> set[str]:
 
 
 _PARTS = {
+    "swaps": "what moves with column",
+    "retypes": "type of",
     "add": "column",
     "indexes": "index",
     "unique_keys": "key",
@@ -91,12 +104,15 @@ _PARTS = {
 }
 
 
-def _differences(before: Delta, now: Delta) -> Iterator[str]:
+def _differences(before: Delta, now: Delta, phase: Phase) -> Iterator[str]:
     links = before.sync.links if before.sync else ()
     names = {link.new[0]: link.old[0] for link in links if len(link.new) == len(link.old) == 1}
     if before.sync != now.sync:
         yield f"what is computed from what on {before.table.schema}.{before.table.name} is different"
     for part, word in _PARTS.items():
+        if part == "retypes" and phase is Phase.CONTRACT:
+            # done, and no longer to be seen
+            continue
         old = {_label(item, names): item for item in getattr(before, part)}
         new = {_label(item, names): item for item in getattr(now, part)}
         for label in sorted(old.keys() | new.keys()):

@@ -23,7 +23,7 @@ from orchestrator.journal.store import StepRow
 from orchestrator.program import load_step
 from orchestrator.report import Reporter
 from orchestrator.settings import Settings
-from phases.step import Batches, BuildIndex, DropIndex, LockClass, Statement, Step, Verify
+from phases.step import Batches, BuildIndex, DropIndex, LockClass, Statement, Step, Undo, Verify
 
 logger = logging.getLogger(__name__)
 
@@ -103,20 +103,28 @@ class Executor:
     def undo(self, row: StepRow) -> None:
         """Runs what takes a step back, and notes it; a step without undo is only noted."""
         self.claim.check()
-        for undo in load_step(row.payload).undo:
-            with self._told(undo):
-                match undo:
-                    case Statement():
-                        # repeated if we die before the note below: every undo says IF EXISTS
-                        self._statement(row.position, undo, self.claim.fence)
-                    case DropIndex():
-                        self._autocommit(row.position, undo, undo.sql)
 
         def undone(connection: Connection) -> None:
             self.claim.fence(connection)
             store.step_undone(connection, self.claim.run.id, row.position)
 
-        self._note(undone)
+        *others, last = load_step(row.payload).undo or (None,)
+        for undo in others:
+            assert undo is not None
+            # repeated if we die before the last is noted: all but a single one may be run twice
+            self._undo(row, undo, self.claim.fence)
+        if last is not None:
+            self._undo(row, last, undone)
+        if not isinstance(last, Statement):
+            self._note(undone)
+
+    def _undo(self, row: StepRow, undo: Undo, note: Callable[[Connection], object]) -> None:
+        with self._told(undo):
+            match undo:
+                case Statement():
+                    self._statement(row.position, undo, note)
+                case DropIndex():
+                    self._autocommit(row.position, undo, undo.sql)
 
     @contextmanager
     def _told(self, step: Step) -> Iterator[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from orchestrator.catalog import TableFacts
-from orchestrator.catalog.wanted import AddedColumn, Computed, Expression, Question
+from orchestrator.catalog.wanted import AddedColumn, Cast, Computed, Expression, Question
 from orchestrator.succession import Refusal, listed
 from phases.delta import Value
 
@@ -47,7 +47,7 @@ def circular(
             yield f'"{question.expression}" reads {listed(wrong)}', f"{what}: compute it from the other side's columns"
 
 
-def value(facts: TableFacts, question: Computed) -> Value:
+def value(facts: TableFacts, question: Computed | Cast) -> Value:
     """The value of a column, as the phases write it."""
     answer = facts.expression(question)
     return Value(column=question.column, expression=answer.sql, type=answer.type, comparison=answer.comparison)

@@ -126,7 +126,7 @@ def _check_contract_gate(context: Context, run: Run, target: Phase, *, confirmed
     release = f" older than {run.release}" if run.release else " that uses the old shape"
     if not confirmed:
         raise GateClosed(
-            f"contract drops {', '.join(run.removes)} for good",
+            f"contract drops {', '.join(run.removes) or 'what only the way back needs'} for good",
             f"once no release{release} is running: orchestrator advance {run.name} --to contract --confirm-contract",
         )
     soak = duration(run.plan["gates"]["contract"]["soak"]) if _soak(run) else None
@@ -210,6 +210,11 @@ def refresh(context: Context, name: str) -> Run:
         raise IllegalTransition(f'run "{name}" is {run.status}', "there is nothing to compile for it")
     plan = restore(run.plan)
     stored = load_deltas(run.deltas)
+    if any(delta.swaps for delta in stored) and not run.phase.begins_before(Phase.CONSTRAIN):
+        raise IllegalTransition(
+            f'"{name}" exchanges columns in constrain, which has begun: the tables no longer show what it started from',
+            f"undo the run with orchestrator abort {name} and start again",
+        )
     catalog = without_ours(read_catalog(context, plan, [delta.table for delta in stored]), stored)
     program = compile_plan(plan, catalog)
     begun = {row.phase for row in rows if row.phase == run.phase or row.phase.begins_before(run.phase)}
@@ -252,8 +257,9 @@ def abort(context: Context, name: str, *, take_over: bool = False) -> Run:
         context.reporter.note(f'run "{name}" is aborted already')
         return run
     if run.status is Status.COMPLETE or _destroyed(rows):
+        gone = ", ".join(run.removes) or "what that needs"
         raise IllegalTransition(
-            f'run "{name}" can no longer be undone: contract has begun to drop {", ".join(run.removes)}',
+            f'run "{name}" can no longer be undone: contract has begun to drop {gone}',
             f"finish it with: orchestrator advance {name} --to contract --confirm-contract"
             if run.live
             else "write a plan for the way back",

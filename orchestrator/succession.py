@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from orchestrator import catalog as facts_of
-from orchestrator.catalog import SYSTEM_COLUMNS, Catalog, TableFacts
+from orchestrator.catalog import INTEGERS, SYSTEM_COLUMNS, Catalog, TableFacts
 from orchestrator.catalog.wanted import AddedColumn, ColumnType
 from phases import names
 from phases.delta import (
@@ -19,8 +20,11 @@ from phases.delta import (
     NewColumn,
     OwnedSequence,
     Statistics,
+    Swap,
     Sync,
     TableConstraint,
+    TakeOver,
+    TriggerFunction,
     UniqueKey,
 )
 
@@ -49,17 +53,33 @@ _ADVICE = {
 class Succession:
     """Columns of one table and those that take over from them: refusals, warnings and the delta."""
 
-    def __init__(self, catalog: Catalog, facts: TableFacts, plan: str, renames: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        facts: TableFacts,
+        plan: str,
+        renames: Mapping[str, str],
+        *,
+        links: tuple[Link, ...] | None = None,
+        back: Link | None = None,
+    ) -> None:
+        """`links`: how the columns follow each other, where they are no copies. `back`: it is one column, whose
+
+        successor takes over its name at the end of constrain; this is how it follows from then on.
+        """
         self.catalog = catalog
         self.facts = facts
         self.renames = dict(renames)
         # what hangs on columns of several changes is made once, and named once
         self._all = dict(facts.renames)
+        self._back = back
         self._seed = (plan, facts.display)
         self.sync = sync_of(
             facts,
             plan,
-            links=tuple(
+            links=links
+            if links is not None
+            else tuple(
                 Link.copy(
                     old,
                     new,
@@ -84,8 +104,7 @@ class Succession:
     def delta(self) -> Delta:
         """Everything the phases have to do for these columns."""
         columns = [self.facts.column(old) for old in self.renames]
-        indexes = tuple(self._index(index) for index in self._indexes)
-        return Delta(
+        delta = Delta(
             table=self.facts.table,
             sync=self.sync,
             removes=tuple(f"{self.facts.display}.{old}" for old in self.renames),
@@ -94,7 +113,7 @@ class Succession:
             drop=tuple(self.renames),
             key=self.facts.primary_key,
             not_null=tuple(self.renames[column.name] for column in columns if self._needs_not_null(column)),
-            indexes=indexes,
+            indexes=tuple(self._index(index) for index in self._indexes),
             unique_keys=tuple(
                 self._unique_key(constraint) for constraint in self._constraints("primary_key", "unique")
             ),
@@ -103,18 +122,107 @@ class Succession:
             ),
             foreign_keys=tuple(map(self._foreign_key, self._foreign_keys)),
             statistics=tuple(self._statistics(each) for each in self.facts.statistics if self._reads(each)),
+        )
+        if self._back is not None:
+            return self._swapping(delta, self._back)
+        moves = self._moves(self.renames)
+        return replace(delta, defaults=moves.defaults, identities=moves.identities, sequences=moves.sequences)
+
+    def _moves(self, renames: Mapping[str, str], *, back: bool = False) -> TakeOver:
+        """Defaults and sequences, for the columns under their new names; `back`: as they were."""
+        columns = [self.facts.column(old) for old in renames]
+        types = {} if back else {old: self.facts.types[old].type for old in renames if old in self.facts.types}
+        return TakeOver(
             defaults=tuple(
-                Default(column=self.renames[column.name], expression=column.default)
+                Default(
+                    column=renames[column.name],
+                    expression=column.default if back else self.facts.defaults.get(column.name, column.default),
+                )
                 for column in columns
                 if column.default is not None
             ),
-            identities=tuple(self._identity(s) for s in self._sequences if s.identity),
+            identities=tuple(self._identity(s, renames, types.get(s.column)) for s in self._sequences if s.identity),
             sequences=tuple(
-                OwnedSequence(schema=s.schema, name=s.name, column=self.renames[s.column])
+                OwnedSequence(
+                    schema=s.schema, name=s.name, column=renames[s.column], type=self._sequence_type(s, types)
+                )
                 for s in self._sequences
                 if not s.identity
             ),
         )
+
+    def _sequence_type(self, sequence: facts_of.Sequence, types: Mapping[str, str]) -> str | None:
+        """`serial` has the type of its column; a sequence that has another was given that on purpose."""
+        column = self.facts.column(sequence.column)
+        goes_along = column.name in self.facts.types and sequence.type == column.type
+        wanted = types.get(column.name, column.type)
+        return wanted if goes_along and wanted in INTEGERS else None
+
+    def _swapping(self, delta: Delta, back: Link) -> Delta:
+        """The delta of a column whose successor takes over its name: what moves with the name does so in the swap."""
+        facts = self.facts
+        ((column, shadow),) = self.renames.items()
+        keys = tuple(key for key in delta.unique_keys if key.primary)
+        ways_back = {key.name: self._way_back(key) for key in keys}
+        moved = facts.column(column)
+        names_after = {index.name: self._index(index).name for index in self._indexes}
+        names_before = {
+            index.name: ways_back[index.constraint].name if index.constraint in ways_back else index.name
+            for index in self._indexes
+        }
+
+        def moves(*, undo: bool) -> TakeOver:
+            index_names = names_before if undo else names_after
+            return replace(
+                self._moves({column: column}, back=undo),
+                primary_keys=tuple(replace(key, index=ways_back[key.name].name) if undo else key for key in keys),
+                replica_identity=tuple(index_names[each.name] for each in self._indexes if each.replica_identity),
+                clustered=tuple(index_names[each.name] for each in self._indexes if each.clustered),
+                left_defaults=(shadow,) if moved.default is not None else (),
+                left_identities=(shadow,) if moved.identity else (),
+            )
+
+        early = [key.name for key in self._foreign_keys if self._stands_on_primary_key(key)]
+        return replace(
+            delta,
+            removes=(),
+            adds=(f"{facts.display}.{column} as {facts.types[column].type}",),
+            drop=(shadow,),
+            indexes=(
+                *(replace(index, clustered=False, replica_identity=False) for index in delta.indexes),
+                *ways_back.values(),
+            ),
+            unique_keys=tuple(key for key in delta.unique_keys if not key.primary),
+            foreign_keys=tuple(replace(k, old_name=None) if k.old_name in early else k for k in delta.foreign_keys),
+            swaps=(
+                Swap(
+                    column=column,
+                    shadow=shadow,
+                    back=back,
+                    forth=moves(undo=False),
+                    undo=moves(undo=True),
+                    foreign_keys=tuple(_as_it_is(key) for key in self._foreign_keys if key.name in early),
+                ),
+            ),
+            trigger_functions=trigger_functions(facts),
+        )
+
+    def _way_back(self, key: UniqueKey) -> Index:
+        """The old primary key goes with its index: another one keeps the old column ready to be the key again."""
+        index = next(index for index in self._indexes if index.constraint == key.name)
+        assert index.definition is not None
+        return Index(
+            name=names.derived(f"{key.name}_back", *self._seed),
+            unique=True,
+            definition=index.definition,
+            tablespace=index.tablespace,
+            comment=index.comment,
+            statistics=index.statistics,
+            owned_by_constraint=True,
+        )
+
+    def _stands_on_primary_key(self, key: facts_of.ForeignKey) -> bool:
+        return key.references == self.facts.table and set(key.referenced_columns) == set(self.facts.primary_key)
 
     def refusals(self) -> Iterator[Refusal]:
         """What stands against it."""
@@ -124,6 +232,7 @@ class Succession:
         for old, new in self.renames.items():
             yield from self._column_refusals(old, new)
         yield from dependent_refusals(facts, self.renames)
+        yield from self._type_refusals()
         for index in self._indexes:
             if not index.valid:
                 yield (
@@ -143,7 +252,7 @@ class Succession:
     def warnings(self) -> Iterator[str]:
         """What the operator should know."""
         facts = self.facts
-        yield from sync_warnings(self.catalog, facts, self.sync, self.renames)
+        yield from sync_warnings(self.catalog, facts, self.sync, self.renames if self._back is None else ())
         for publication in facts.publications:
             yield (
                 f'the table is published by "{publication}": add {listed(self.renames.values())} at the subscribers '
@@ -164,7 +273,7 @@ class Succession:
                 )
         for old in self.renames:
             column = facts.column(old)
-            if column.default is not None and not column.not_null:
+            if self._back is None and column.default is not None and not column.not_null:
                 yield (
                     f'column "{old}" has a default and takes nulls: until contract, an INSERT that gives '
                     f'"{self.renames[old]}" as NULL stores the default, as if it had left the column out'
@@ -178,12 +287,15 @@ class Succession:
         return column.not_null and not named
 
     def _new_column(self, column: facts_of.Column) -> NewColumn:
+        type_ = self.facts.types.get(column.name)
+        # as ALTER TABLE … TYPE does: what the new type cannot have is left behind
+        keeps = type_ is None or type_.toastable
         return NewColumn(
             name=self.renames[column.name],
-            type=column.type,
-            collation=column.collation,
-            storage=column.storage,
-            compression=column.compression,
+            type=type_.type if type_ else column.type,
+            collation=type_.collation if type_ else column.collation,
+            storage=column.storage if keeps else None,
+            compression=column.compression if keeps else None,
             statistics=column.statistics,
             options=column.options,
             comment=column.comment,
@@ -192,7 +304,8 @@ class Succession:
 
     def _named(self, old: str) -> tuple[str, str | None]:
         """The name under which an object is built, and the one it takes at contract if that is another."""
-        wanted = names.successor(old, self._all)
+        # a successor that takes over the column's name takes over all other names as well
+        wanted = names.successor(old, self._all) if self._back is None else old
         if wanted != old and wanted not in self.facts.taken_names:
             return wanted, None
         return names.derived(f"{old}_next", *self._seed), old
@@ -288,14 +401,14 @@ class Succession:
             rename_to=rename_to,
         )
 
-    def _identity(self, sequence: facts_of.Sequence) -> Identity:
+    def _identity(self, sequence: facts_of.Sequence, renames: Mapping[str, str], type_: str | None) -> Identity:
         return Identity(
-            column=self.renames[sequence.column],
+            column=renames[sequence.column],
             always=self.facts.column(sequence.column).identity == "a",
             schema=sequence.schema,
             sequence=sequence.name,
             interim=names.derived(f"{sequence.name}_old", *self._seed),
-            options=sequence.options,
+            options=sequence.options(type_),
             grants=sequence.grants,
         )
 
@@ -310,14 +423,30 @@ class Succession:
                 f'column "{old}" of "{table}" is generated',
                 "add a generated column under the new name, deploy, and drop the old one: nothing has to be copied",
             )
-        if column.constrained_domain:
+        type_ = self.facts.types.get(old, column)
+        if type_.constrained_domain:
             yield (
-                f'the type of column "{old}" of "{table}" is domain {column.type}, which has constraints or a default',
+                f'the type of column "{old}" of "{table}" is domain {type_.type}, which has constraints or a default',
                 "adding a column of it would rewrite the whole table under ACCESS EXCLUSIVE: change the column to the "
                 "domain's base type with a check of its own first",
             )
         if column.security_label:
             yield f'column "{old}" of "{table}" has a security label', "take it off for the time of the run"
+
+    def _type_refusals(self) -> Iterator[Refusal]:
+        """What the columns have and cannot keep under their new types."""
+        for what, name, message in self.facts.unfit:
+            yield (
+                f'{what} "{name}" of "{self.facts.display}" does not go with the new type: {message}',
+                "drop it first, and give the column one that does once the run is complete",
+            )
+        for old in self.renames:
+            type_ = self.facts.types.get(old)
+            if type_ and self.facts.column(old).identity and type_.type not in INTEGERS:
+                yield (
+                    f'identity column "{old}" of "{self.facts.display}" cannot be of type {type_.type}',
+                    f"take one of {', '.join(sorted(INTEGERS))}, or drop the identity first",
+                )
 
     def _foreign_key_refusals(self, key: facts_of.ForeignKey) -> Iterator[Refusal]:
         other = key.references if key.table == self.facts.table else key.table
@@ -327,6 +456,11 @@ class Succession:
                 f'foreign key "{key.name}" of {where} has a partitioned table at one of its ends',
                 "not supported yet: such a key cannot be added NOT VALID on every version",
             )
+        if key.unfit is not None:
+            yield (
+                f'foreign key "{key.name}" of {where} does not go with the new type: {key.unfit}',
+                "drop it first; or give both of its columns types that can be compared, one plan after the other",
+            )
         if key.temporal:
             yield f'foreign key "{key.name}" of {where} is temporal (PERIOD)', "drop it for the time of the run"
         if not key.owned:
@@ -334,6 +468,32 @@ class Succession:
                 f'foreign key "{key.name}" of {where} ties in a table that our role does not own',
                 f'connect as a role that owns "{other.schema}.{other.name}" too',
             )
+
+
+def _as_it_is(key: facts_of.ForeignKey) -> ForeignKey:
+    return ForeignKey(
+        table=key.table,
+        name=key.name,
+        columns=key.columns,
+        references=key.references,
+        referenced_columns=key.referenced_columns,
+        actions=key.actions,
+        set_columns=key.set_columns,
+        deferral=key.deferral,
+        validated=key.validated,
+        enforced=key.enforced,
+        comment=key.comment,
+    )
+
+
+def trigger_functions(facts: TableFacts) -> tuple[TriggerFunction, ...]:
+    """Functions of the table's own triggers that sessions have to compile anew when a type changes under a name."""
+    found = (
+        TriggerFunction(schema=each.function_schema, name=each.function_name, cost=each.function_cost)
+        for each in facts.triggers
+        if each.language == "plpgsql" and each.function_owned
+    )
+    return tuple(dict.fromkeys(found))
 
 
 def sync_of(facts: TableFacts, plan: str, *, links: tuple[Link, ...] = (), fills: tuple[Fill, ...] = ()) -> Sync:

@@ -44,12 +44,13 @@ def steps(delta: Delta) -> Iterator[Step]:
     for constraint in delta.constraints:
         yield from _add_constraint(delta, constraint)
     for foreign_key in delta.foreign_keys:
-        yield from _add_foreign_key(foreign_key)
-    yield Statement(
-        title=f"analyze {delta.table.name}",
-        sql=(text(ANALYZE.format(table=qualified(delta.table))),),
-        locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, delta.table),),
-    )
+        yield from add_foreign_key(foreign_key)
+    if delta.sync or delta.add or delta.indexes or delta.statistics:
+        yield Statement(
+            title=f"analyze {delta.table.name}",
+            sql=(text(ANALYZE.format(table=qualified(delta.table))),),
+            locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, delta.table),),
+        )
 
 
 def drop_index(table: Table, name: str) -> DropIndex:
@@ -197,7 +198,7 @@ def _violations(delta: Delta, constraint: TableConstraint) -> str | None:
     )
 
 
-def _add_foreign_key(key: ForeignKey) -> Iterator[Step]:
+def add_foreign_key(key: ForeignKey) -> Iterator[Statement]:
     """SHARE ROW EXCLUSIVE on both tables for a moment, then a scan that stops nobody."""
     table, name = qualified(key.table), Identifier(key.name)
     definition = FOREIGN_KEY.format(

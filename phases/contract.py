@@ -4,48 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from psycopg.sql import SQL, Composable, Identifier, Literal
+from psycopg.sql import SQL, Composable, Identifier
 
 from phases import backfill, dual_write
 from phases.constrain import drop_constraint, drop_index
-from phases.delta import Delta, Identity, Sync, Table, UniqueKey
-from phases.sql import catalog_sql, comment, grants, lock, qualified, text
+from phases.delta import Delta, TakeOver
+from phases.sql import lock, qualified, text
 from phases.step import LockMode, Statement, Step
+from phases.swap import swapped
+from phases.take_over import LOCK_TABLE, require_trigger, sequence_locks, take_over
 
-LOCK_TABLE = SQL("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-# with the lock held: nobody can switch it off between this look and the drop
-REQUIRE_TRIGGER = SQL("DO {body}")
-REQUIRE_TRIGGER_BODY = SQL(
-    """
-BEGIN
-  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = {table}::regclass AND tgname = {trigger}
-                 AND tgenabled IN ('O', 'A')) THEN
-    RAISE EXCEPTION {message} USING ERRCODE = 'object_not_in_prerequisite_state';
-  END IF;
-END
-"""
-)
-SWAP_PRIMARY_KEY = SQL(
-    "ALTER TABLE {table} DROP CONSTRAINT {old}, ADD CONSTRAINT {new} PRIMARY KEY USING INDEX {index}{deferral}"
-)
-SET_DEFAULT = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {expression}")
-OWN_SEQUENCE = SQL("ALTER SEQUENCE {sequence} OWNED BY {column}")
-RENAME_SEQUENCE = SQL("ALTER SEQUENCE {sequence} RENAME TO {name}")
-ADD_IDENTITY = SQL(
-    "ALTER TABLE {table} ALTER COLUMN {column} ADD GENERATED {when} AS IDENTITY (SEQUENCE NAME {sequence} {options})"
-)
-COPY_POSITION = SQL("SELECT pg_catalog.setval({sequence}, last_value, is_called) FROM {interim}")
 DROP_COLUMN = SQL("ALTER TABLE {table} DROP COLUMN {column}")
 RENAME_CONSTRAINT = SQL("ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}")
 RENAME_INDEX = SQL("ALTER INDEX {old} RENAME TO {new}")
 RENAME_STATISTICS = SQL("ALTER STATISTICS {old} RENAME TO {new}")
-CLUSTER_ON = SQL("ALTER TABLE {table} CLUSTER ON {index}")
-REPLICA_IDENTITY = SQL("ALTER TABLE {table} REPLICA IDENTITY USING INDEX {index}")
 
 
 def steps(delta: Delta) -> Iterator[Step]:
     """All validation first; then foreign keys one at a time (each locks a second table), indexes, the switch."""
-    yield from backfill.verification(delta, repair=None)
+    yield from backfill.verification(swapped(delta), repair=None)
     for key in delta.foreign_keys:
         if key.old_name is not None:
             yield drop_constraint(key.table, key.old_name, key.references)
@@ -67,8 +44,7 @@ def steps(delta: Delta) -> Iterator[Step]:
             # an application that drew a number holds its sequence until it commits: the executor gives way early
             locks=(
                 lock(LockMode.ACCESS_EXCLUSIVE, delta.table),
-                *(lock(LockMode.SHARE_ROW_EXCLUSIVE, Table(each.schema, each.name)) for each in delta.sequences),
-                *(lock(LockMode.ACCESS_EXCLUSIVE, Table(each.schema, each.sequence)) for each in delta.identities),
+                *sequence_locks(_last_moves(delta)),
                 *(lock(LockMode.ACCESS_EXCLUSIVE, each) for each in delta.drop_sequences),
             ),
         )
@@ -96,70 +72,24 @@ def _switch(delta: Delta) -> Iterator[Composable]:
     """In one transaction under ACCESS EXCLUSIVE, catalog only. No CASCADE: what nobody foresaw stops it, unharmed."""
     table = qualified(delta.table)
     if delta.sync is not None:
-        yield _require_trigger(delta.table, delta.sync)
+        yield require_trigger(delta.table, delta.sync)
         yield from dual_write.drop(delta.table, delta.sync)
-    for sequence in delta.sequences:
-        yield OWN_SEQUENCE.format(
-            sequence=Identifier(sequence.schema, sequence.name),
-            column=Identifier(delta.table.schema, delta.table.name, sequence.column),
-        )
-    for default in delta.defaults:
-        yield SET_DEFAULT.format(
-            table=table, column=Identifier(default.column), expression=catalog_sql(default.expression)
-        )
-    for identity in delta.identities:
-        yield from _move_identity(table, identity)
-    for index in delta.indexes:
-        # before the old column goes: a table must not be without its replica identity, or its updates fail
-        if index.replica_identity:
-            yield REPLICA_IDENTITY.format(table=table, index=Identifier(index.name))
-        if index.clustered:
-            yield CLUSTER_ON.format(table=table, index=Identifier(index.name))
-    for key in delta.unique_keys:
-        if key.primary and key.old_name is not None:
-            yield from _swap_primary_key(delta, key)
+    yield from take_over(delta.table, _last_moves(delta))
     for column in delta.drop:
         yield DROP_COLUMN.format(table=table, column=Identifier(column))
     yield from _renames(delta)
 
 
-def _require_trigger(table: Table, sync: Sync) -> Composable:
-    body = REQUIRE_TRIGGER_BODY.format(
-        table=Literal(text(qualified(table))),
-        trigger=Literal(sync.trigger),
-        message=Literal(
-            f"trigger {sync.trigger} is gone or disabled: what was written since may differ".replace("%", "%%")
-        ),
+def _last_moves(delta: Delta) -> TakeOver:
+    """What moves no earlier than contract."""
+    return TakeOver(
+        defaults=delta.defaults,
+        identities=delta.identities,
+        sequences=delta.sequences,
+        primary_keys=tuple(key for key in delta.unique_keys if key.primary and key.old_name is not None),
+        replica_identity=tuple(index.name for index in delta.indexes if index.replica_identity),
+        clustered=tuple(index.name for index in delta.indexes if index.clustered),
     )
-    return REQUIRE_TRIGGER.format(body=Literal(text(body)))
-
-
-def _swap_primary_key(delta: Delta, key: UniqueKey) -> Iterator[Composable]:
-    assert key.old_name is not None
-    yield SWAP_PRIMARY_KEY.format(
-        table=qualified(delta.table),
-        old=Identifier(key.old_name),
-        new=Identifier(key.name),
-        index=Identifier(key.index),
-        deferral=catalog_sql(key.deferral),
-    )
-    yield from comment("CONSTRAINT", Identifier(key.name), key.comment, delta.table)
-
-
-def _move_identity(table: Composable, identity: Identity) -> Iterator[Composable]:
-    """The old sequence is renamed first: ACCESS EXCLUSIVE on it, so that no number is drawn between read and drop."""
-    old = Identifier(identity.schema, identity.sequence)
-    interim = Identifier(identity.schema, identity.interim)
-    yield RENAME_SEQUENCE.format(sequence=old, name=Identifier(identity.interim))
-    yield ADD_IDENTITY.format(
-        table=table,
-        column=Identifier(identity.column),
-        when=SQL("ALWAYS") if identity.always else SQL("BY DEFAULT"),
-        sequence=old,
-        options=catalog_sql(identity.options),
-    )
-    yield COPY_POSITION.format(sequence=Literal(text(old)), interim=interim)
-    yield from grants(identity.grants, SQL("SEQUENCE {}").format(old))
 
 
 def _renames(delta: Delta) -> Iterator[Composable]:

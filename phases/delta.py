@@ -232,6 +232,69 @@ class OwnedSequence:
     schema: str
     name: str
     column: str
+    type: str | None = None
+    """The integer type that it takes along with its column's; None: it stays as it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeOver:
+    """What only one of two columns can have, under the names that they have once it moves."""
+
+    defaults: tuple[Default, ...] = ()
+    identities: tuple[Identity, ...] = ()
+    sequences: tuple[OwnedSequence, ...] = ()
+    primary_keys: tuple[UniqueKey, ...] = ()
+    replica_identity: tuple[str, ...] = ()
+    """Index by which subscribers find a row."""
+    clustered: tuple[str, ...] = ()
+    """Index by which CLUSTER orders the table."""
+    left_defaults: tuple[str, ...] = ()
+    """Columns that stay until contract without their default, lest an INSERT that leaves them out be given one."""
+    left_identities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swap:
+    """Two columns of different types that exchange their names at the end of constrain, and again if that is undone.
+
+    Both versions use the same name. Until then nobody but the trigger writes the new column, afterwards nobody but
+    the trigger writes the old one.
+    """
+
+    column: str
+    """The name that both versions use."""
+    shadow: str
+    """The name of the new column before, of the old one after."""
+    back: Link
+    """The link between the two once they are exchanged: what the old column gets from the new one."""
+    forth: TakeOver
+    undo: TakeOver
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    """Foreign keys that stand on the old primary key: their successors are there, and they go just before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retype:
+    """A column whose type changes where it stands: PostgreSQL reads no row, rewrites no file and builds no index."""
+
+    column: str
+    type: str
+    collation: tuple[str, str] | None
+    old_type: str
+    old_collation: tuple[str, str] | None
+    default: str | None
+    """As it was, for the way back."""
+    rewrites_back: bool
+    """Whether the way back reads or rewrites the table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriggerFunction:
+    """A function of the application's own triggers: sessions that have called it know the row as it was."""
+
+    schema: str
+    name: str
+    cost: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,6 +331,11 @@ class Delta:
     defaults: tuple[Default, ...] = ()
     identities: tuple[Identity, ...] = ()
     sequences: tuple[OwnedSequence, ...] = ()
+    swaps: tuple[Swap, ...] = ()
+    """Columns that exchange their names at the end of constrain; what they need for that is not in the fields above."""
+    retypes: tuple[Retype, ...] = ()
+    trigger_functions: tuple[TriggerFunction, ...] = ()
+    """Functions that open sessions have to compile anew when the type of a column changes under its name."""
     drop_foreign_keys: tuple[DroppedForeignKey, ...] = ()
     drop_indexes: tuple[str, ...] = ()
     """Indexes that go at contract without a successor, concurrently."""

@@ -18,6 +18,10 @@ GRANT_COUNTER = SQL("GRANT USAGE ON SEQUENCE {counter} TO PUBLIC")
 CREATE_FUNCTION = SQL(
     "CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS {body}"
 )
+REPLACE_FUNCTION = SQL(
+    "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql"
+    " SET search_path = pg_catalog, pg_temp AS {body}"
+)
 # the WHEN clause keeps PL/pgSQL out of writes that leave the row in step: the cost of those is about 1 %
 CREATE_TRIGGER = SQL(
     "CREATE TRIGGER {trigger} BEFORE INSERT OR UPDATE ON {table}"
@@ -47,6 +51,12 @@ LINK = SQL(
     ELSIF {new_unchanged} THEN
 {up_or_leave}
 {else_down}    END IF;
+  END IF;"""
+)
+# nobody but the trigger writes the new columns
+FOLLOW = SQL(
+    """  IF {called} THEN
+{up}
   END IF;"""
 )
 # what is given on both sides and agrees is kept, and so is what the backfill has just computed
@@ -132,15 +142,25 @@ def drop(table: Table, sync: Sync) -> Iterator[Composed]:
 
 def _create(table: Table, sync: Sync) -> Iterator[Composed]:
     counter = Identifier(table.schema, sync.counter)
-    function = Identifier(table.schema, sync.function)
     yield CREATE_COUNTER.format(counter=counter)
     yield GRANT_COUNTER.format(counter=counter)
-    yield CREATE_FUNCTION.format(function=function, body=Literal(text(_body(table, sync))))
+    yield function(table, sync)
+    yield from trigger(table, sync)
+
+
+def function(table: Table, sync: Sync, *, create: SQL = CREATE_FUNCTION) -> Composed:
+    """The statement that makes the trigger's function."""
+    body = Literal(text(_body(table, sync)))
+    return create.format(function=Identifier(table.schema, sync.function), body=body)
+
+
+def trigger(table: Table, sync: Sync) -> Iterator[Composed]:
+    """The statements that make the trigger, once its function is there."""
     yield CREATE_TRIGGER.format(
         trigger=Identifier(sync.trigger),
         table=qualified(table),
         called=called(sync),
-        function=function,
+        function=Identifier(table.schema, sync.function),
     )
     yield ENABLE_ALWAYS.format(table=qualified(table), trigger=Identifier(sync.trigger))
 
@@ -153,6 +173,8 @@ def _body(table: Table, sync: Sync) -> Composable:
 
 def _link(link: Link, count: Composable) -> Composable:
     up = _assigned(link.up)
+    if link.exact and not link.down:
+        return FOLLOW.format(called=differ(link.up), up=up)
     changed = compared(DIFFERENT, link.old)
     if_changed = UP_IF_CHANGED.format(old_changed=changed, undone=undone(link), up=up)
     return LINK.format(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from orchestrator.catalog.wanted import AddedColumn, Answer, ColumnType, Computed, Expression, Question, Rejected
+from orchestrator.catalog.wanted import AddedColumn, Answer, Cast, ColumnType, Computed, Expression, Question, Rejected
 from orchestrator.errors import ColumnNotFound, TableNotFound
 from phases.delta import Comparison, Grant, Table
 
@@ -46,8 +46,31 @@ class Sequence:
     name: str
     column: str
     identity: bool
-    options: str
+    type: str
+    start: int
+    increment: int
+    minimum: int
+    maximum: int
+    cache: int
+    cycle: bool
     grants: tuple[Grant, ...]
+
+    def options(self, type_: str | None = None) -> str:
+        """As CREATE SEQUENCE takes them; those of another type where its bounds are those of its type."""
+        lowest, highest = _BOUNDS[self.type]
+        new_lowest, new_highest = _BOUNDS[type_ or self.type]
+        minimum = new_lowest if self.minimum == lowest else self.minimum
+        maximum = new_highest if self.maximum == highest else self.maximum
+        return (
+            f"START WITH {self.start} INCREMENT BY {self.increment} MINVALUE {minimum} MAXVALUE {maximum} "
+            f"CACHE {self.cache} {'CYCLE' if self.cycle else 'NO CYCLE'}"
+        )
+
+
+_BOUNDS = {name: (-(2**bits), 2**bits - 1) for name, bits in (("smallint", 15), ("integer", 31), ("bigint", 63))}
+
+INTEGERS = frozenset(_BOUNDS)
+"""Types that a sequence can have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +82,8 @@ class Index:
     """Columns that it has as keys, or reads in an expression or its predicate."""
     unique: bool
     valid: bool
+    definition: str | None
+    """All after `ON table`, as it is; of an index that has a successor."""
     successor: str | None
     tablespace: str | None
     comment: str | None
@@ -94,6 +119,8 @@ class ForeignKey:
     columns: tuple[str, ...]
     references: Table
     referenced_columns: tuple[str, ...]
+    unfit: str | None
+    """Why it cannot be had under the types that the plan gives to columns, in the server's words."""
     actions: str
     set_columns: tuple[str, ...]
     """Columns of ON DELETE SET NULL/DEFAULT (columns), PostgreSQL 15+."""
@@ -140,6 +167,11 @@ class TriggerFacts:
     fires_on_update: bool
     enabled: str
     function: str
+    function_schema: str
+    function_name: str
+    function_cost: float
+    function_owned: bool
+    language: str
     mentions: tuple[str, ...]
     """Columns that occur as words in the body of its function."""
 
@@ -164,6 +196,14 @@ class TableFacts:
     renames: tuple[tuple[str, str], ...]
     """Old and new names under which successors were rendered, of all changes of the plan."""
     answers: Mapping[Question, Answer] = field(default_factory=dict)
+    types: Mapping[str, ColumnType] = field(default_factory=dict)
+    """The types that columns are to have, with the collations that they keep."""
+    in_place: Mapping[str, bool] = field(default_factory=dict)
+    """Those that get it where they stand, and whether the way back would read or rewrite the table."""
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    """The defaults of the others, as they read under the new type."""
+    unfit: tuple[tuple[str, str, str], ...] = ()
+    """What cannot be had under the new types: what it is, its name, and the server's words."""
     indexes: tuple[Index, ...] = ()
     constraints: tuple[Constraint, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
@@ -207,7 +247,7 @@ class TableFacts:
         assert isinstance(answer, ColumnType)
         return answer
 
-    def expression(self, question: Computed) -> Expression:
+    def expression(self, question: Computed | Cast) -> Expression:
         """The answer to a question that was not rejected."""
         answer = self.answers[question]
         assert isinstance(answer, Expression)

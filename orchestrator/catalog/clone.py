@@ -6,17 +6,19 @@ PostgreSQL has parsed them: nobody edits SQL as text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
-from psycopg.sql import SQL, Composable, Identifier
+from psycopg.errors import Diagnostic
+from psycopg.sql import SQL, Composable, Composed, Identifier
 from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator.catalog import queries
-from orchestrator.catalog.wanted import AddedColumn, Answer, ColumnType, Computed, Expression, Question, Rejected
+from orchestrator.catalog.wanted import AddedColumn, Answer, Cast, ColumnType, Computed, Expression, Question, Rejected
 from orchestrator.database import fetch, primary_message, run, scalar, set_local, sqlstate
 from orchestrator.errors import OrchestratorError
 from phases.delta import Table
@@ -42,6 +44,11 @@ USE = SQL(
 INDEX = SQL("CREATE INDEX ON {clone} (({expression}\n))")
 NOT_IMMUTABLE = "42P17"
 PARSED = "orchestrator_expression"
+CAST = SQL("CAST({} AS {})")
+STRING, ENUM = "S", "E"
+ALTER_TYPE = SQL("ALTER COLUMN {} TYPE {}{}")
+# nothing has to be computed: the clone is empty
+ANY_VALUE = SQL(" USING NULL")
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,10 @@ class Successors:
     indexes: Mapping[str, str] = field(default_factory=dict)
     constraints: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
     statistics: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    """By column, where its type changes."""
+    unfit: tuple[tuple[str, str, str], ...] = ()
+    """What cannot be had under the new types: what it is, its name, and the server's words."""
 
 
 @contextmanager
@@ -84,7 +95,7 @@ def answers(connection: Connection, questions: Sequence[Question], *, search_pat
                 case AddedColumn():
                     found[question] = _add_column(connection, question, search_path)
                     nested.commit()
-                case Computed():
+                case Computed() | Cast():
                     found[question] = _expression(connection, question, search_path)
         except DBAPIError as error:
             found[question] = Rejected(primary_message(error))
@@ -102,34 +113,53 @@ def _add_column(connection: Connection, question: AddedColumn, search_path: str)
     )
     _send_one(connection, column)
     set_local(connection, search_path="")
-    row = fetch(connection, queries.CLONE_COLUMN, {"clone": NAME, "column": question.name})[0]
+    row = _clone_column(connection, question.name)
     return ColumnType(
         type=row["type"],
         collation=tuple(row["collation"]) if row["collation"] else None,
         constrained_domain=row["constrained_domain"],
+        collatable=row["collatable"],
+        toastable=row["toastable"],
     )
 
 
-def _expression(connection: Connection, question: Computed, search_path: str) -> Expression:
-    words = catalog_sql(question.expression)
-    with _called(connection, question.names):
+def _expression(connection: Connection, question: Computed | Cast, search_path: str) -> Expression:
+    column = question.column
+    if isinstance(question, Cast):
+        types = {name: _clone_column(connection, name) for name in (question.source, column)}
+        words: Composable = CAST.format(Identifier(question.source), catalog_sql(types[column]["bare"]))
+        # by label: that gives another value only to who renames one meanwhile
+        by_label = {row["category"] for row in types.values()} == {STRING, ENUM}
+        names: Sequence[tuple[str, str]] = ()
+    else:
+        words, by_label, names = catalog_sql(question.expression), False, question.names
+    with _called(connection, names):
         set_local(connection, search_path=search_path)
         _send_one(connection, PARSE.format(name=Identifier(PARSED), expression=words, clone=CLONE))
-        immutable = _immutable(connection, words)
+        immutable = by_label or _immutable(connection, words)
         set_local(connection, search_path="")
+    if question.exchanged:
+        one, other = question.exchanged
+        for old, new in ((one, PARSED), (other, one), (PARSED, other)):
+            rename_column(connection, old, new)
+        column = {one: other, other: one}.get(column, column)
     body = str(scalar(connection, queries.CLONE_FUNCTION, {"name": PARSED}))
     sql = body.partition(" SELECT ")[2].rpartition(f" AS {PARSED}\n")[0]
-    column = fetch(connection, queries.CLONE_COLUMN, {"clone": NAME, "column": question.column})[0]
-    _send(connection, ASSIGN.format(clone=CLONE, column=Identifier(question.column), expression=catalog_sql(sql)))
+    assigned = _clone_column(connection, column)
+    _send(connection, ASSIGN.format(clone=CLONE, column=Identifier(column), expression=catalog_sql(sql)))
     _send(connection, USE.format(clone=CLONE, expression=catalog_sql(sql)))
     reads = fetch(connection, queries.CLONE_FUNCTION_READS, {"clone": NAME, "name": PARSED})
     return Expression(
         sql=sql,
-        type=column["type"],
-        comparison=column["comparison"],
+        type=assigned["type"],
+        comparison=assigned["comparison"],
         reads=tuple(row["name"] for row in reads),
         immutable=immutable,
     )
+
+
+def _clone_column(connection: Connection, name: str) -> RowMapping:
+    return fetch(connection, queries.CLONE_COLUMN, {"clone": NAME, "column": name})[0]
 
 
 @contextmanager
@@ -172,26 +202,33 @@ def _immutable(connection: Connection, words: Composable) -> bool:
 def render(
     connection: Connection,
     renames: Mapping[str, str],
+    types: Mapping[str, ColumnType],
     *,
     indexes: Sequence[RowMapping],
     constraints: Sequence[RowMapping],
     statistics: Sequence[RowMapping],
 ) -> Successors:
-    """Builds the old objects, renames the columns, and lets PostgreSQL print the result.
+    """Builds the old objects, changes the types and names of columns, and lets PostgreSQL print the result.
 
     What our role may not build, or a clone cannot have (foreign keys), is not rendered here.
     """
     built = {row["name"]: f"orchestrator_i{n}" for n, row in enumerate(indexes) if not row["exclusion"]}
-    for row in indexes:
-        if row["name"] in built:
-            _build_index(connection, built[row["name"]], row)
     added = {row["name"]: f"orchestrator_c{n}" for n, row in enumerate(constraints) if row["type"] not in ("p", "u")}
-    for row in constraints:
-        if row["name"] in added:
-            _build_constraint(connection, added[row["name"]], row)
     counted = {row["name"]: f"orchestrator_s{n}" for n, row in enumerate(statistics)}
-    for row in statistics:
-        _build_statistics(connection, counted[row["name"]], row)
+    unfit = []
+    for what, rows, made, build in (
+        ("index", indexes, built, _build_index),
+        ("constraint", constraints, added, _build_constraint),
+        ("statistics object", statistics, counted, _build_statistics),
+    ):
+        for row in [row for row in rows if row["name"] in made]:
+            message = _misfit(connection, partial(build, connection, made[row["name"]], row), types)
+            if message is not None:
+                unfit.append((what, row["name"], message))
+                del made[row["name"]]
+            else:
+                build(connection, made[row["name"]], row)
+    _change_types(connection, types)
     for old, new in renames.items():
         rename_column(connection, old, new)
     return Successors(
@@ -201,11 +238,160 @@ def render(
             for row in constraints
             if row["name"] in added
         },
+        unfit=tuple(unfit),
         statistics={
             name: str(scalar(connection, queries.CLONE_STATISTICS, {"clone": NAME, "name": made}))
             for name, made in counted.items()
         },
     )
+
+
+def default(connection: Connection, column: str, type_: ColumnType, expression: str) -> str:
+    """A column's default as it reads under another type; cast to it where it would not be assigned.
+
+    Raises:
+        DBAPIError: it cannot have one like it.
+    """
+    _change_types(connection, {column: type_})
+    cast = text(CAST.format(catalog_sql(expression), catalog_sql(type_.type)))
+    try:
+        with connection.begin_nested():
+            _set_default(connection, column, expression)
+    except DBAPIError:
+        # as ALTER TABLE … TYPE would not: a text, say, for an enum
+        _set_default(connection, column, cast)
+    return str(scalar(connection, queries.CLONE_DEFAULT, {"clone": NAME, "column": column}))
+
+
+def _set_default(connection: Connection, column: str, expression: str) -> None:
+    setting = SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {}")
+    _send(connection, setting.format(CLONE, Identifier(column), catalog_sql(expression)))
+
+
+def stays(
+    connection: Connection,
+    column: str,
+    *,
+    old: tuple[str, tuple[str, str] | None],
+    new: tuple[str, tuple[str, str] | None],
+    indexes: Sequence[RowMapping],
+    constraints: Sequence[RowMapping],
+) -> bool | None:
+    """Whether the way back reads or rewrites the table, if the way forth does not; None: it does.
+
+    Found by doing it: PostgreSQL decides by types and expressions alone, so an empty table tells as well as a full one.
+    """
+    nested = connection.begin_nested()
+    try:
+        for number, row in enumerate(row for row in indexes if not row["exclusion"]):
+            _build_index(connection, f"orchestrator_i{number}", row)
+        for number, row in enumerate(row for row in constraints if row["type"] not in ("p", "u")):
+            _build_constraint(connection, f"orchestrator_c{number}", row)
+        before = _shape(connection)
+        if _works(connection, column, new):
+            return None
+        works_back = _works(connection, column, old)
+        # what does not read as before after the way there and back could not be undone exactly
+        return works_back if _shape(connection) == before else None
+    except DBAPIError:
+        # there is something that cannot follow: it is named when it is rendered for a successor
+        return None
+    finally:
+        nested.rollback()
+
+
+def _works(connection: Connection, column: str, type_: tuple[str, tuple[str, str] | None]) -> bool:
+    """Changes the type, and tells whether that read a row, wrote a file or built an index."""
+    files = _files(connection)
+    with _told(connection) as notices:
+        name, collation = type_
+        _send(connection, SQL("ALTER TABLE {} ").format(CLONE) + _type_clause(column, name, collation))
+    return bool(notices) or _files(connection) != files
+
+
+@contextmanager
+def _told(connection: Connection) -> Iterator[list[str]]:
+    """What the server says of its work on the clone: it is told to developers only, and never translated."""
+    found: list[str] = []
+
+    def heard(diagnostic: Diagnostic) -> None:
+        message = diagnostic.message_primary or ""
+        if message.startswith(("rewriting table", "verifying table", "building index")):
+            found.append(message)
+
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.add_notice_handler(heard)
+    set_local(connection, client_min_messages="debug1")
+    try:
+        yield found
+        set_local(connection, client_min_messages="notice")
+    finally:
+        driver.remove_notice_handler(heard)
+
+
+def _files(connection: Connection) -> list[tuple[int, int]]:
+    return [(row["oid"], row["file"]) for row in fetch(connection, queries.CLONE_FILES, {"clone": NAME})]
+
+
+def _shape(connection: Connection) -> list[str]:
+    rows = [
+        *fetch(connection, queries.CLONE_FILES, {"clone": NAME}),
+        *fetch(connection, queries.CLONE_CONSTRAINTS, {"clone": NAME}),
+    ]
+    return [str(row["definition"]) for row in rows]
+
+
+def referable(connection: Connection, types: Sequence[str], referenced: Sequence[str]) -> str | None:
+    """What the server has against a foreign key between columns of these types."""
+    nested = connection.begin_nested()
+    columns = [Identifier(f"c{number}") for number in range(len(types))]
+    keys = SQL(", ").join(columns)
+    try:
+        for name, each, key in (
+            ("orchestrator_referenced", referenced, SQL("UNIQUE ({})").format(keys)),
+            (
+                "orchestrator_referring",
+                types,
+                SQL("FOREIGN KEY ({keys}) REFERENCES pg_temp.orchestrator_referenced ({keys})").format(keys=keys),
+            ),
+        ):
+            parts = [
+                SQL("{} {}").format(column, catalog_sql(type_)) for column, type_ in zip(columns, each, strict=True)
+            ]
+            table = SQL("CREATE TEMPORARY TABLE {} ({})")
+            _send(connection, table.format(Identifier("pg_temp", name), SQL(", ").join([*parts, key])))
+    except DBAPIError as error:
+        return primary_message(error)
+    finally:
+        nested.rollback()
+    return None
+
+
+def _misfit(connection: Connection, build: Callable[[], None], types: Mapping[str, ColumnType]) -> str | None:
+    """What the server has against it under the new types."""
+    if not types:
+        return None
+    nested = connection.begin_nested()
+    try:
+        build()
+        _change_types(connection, types)
+    except DBAPIError as error:
+        return primary_message(error)
+    finally:
+        nested.rollback()
+    return None
+
+
+def _change_types(connection: Connection, types: Mapping[str, ColumnType]) -> None:
+    if types:
+        clauses = [_type_clause(name, each.type, each.collation) + ANY_VALUE for name, each in types.items()]
+        _send(connection, SQL("ALTER TABLE {} {}").format(CLONE, SQL(", ").join(clauses)))
+
+
+def _type_clause(column: str, type_: str, collation: tuple[str, str] | None) -> Composed:
+    collate = SQL(" COLLATE {}").format(Identifier(*collation)) if collation else SQL("")
+    return ALTER_TYPE.format(Identifier(column), catalog_sql(type_), collate)
 
 
 def rename_column(connection: Connection, old: str, new: str) -> None:
@@ -224,9 +410,7 @@ def _send_one(connection: Connection, statement: Composable) -> None:
 
 def _build_index(connection: Connection, name: str, row: RowMapping) -> None:
     unique = SQL("UNIQUE " if row["unique"] else "")
-    _send(
-        connection, SQL("CREATE {}INDEX {} ON {} {}").format(unique, Identifier(name), CLONE, catalog_sql(_tail(row)))
-    )
+    _send(connection, SQL("CREATE {}INDEX {} ON {} {}").format(unique, Identifier(name), CLONE, catalog_sql(tail(row))))
 
 
 def _build_constraint(connection: Connection, name: str, row: RowMapping) -> None:
@@ -244,10 +428,10 @@ def _build_statistics(connection: Connection, name: str, row: RowMapping) -> Non
 
 
 def _index_tail(connection: Connection, name: str) -> str:
-    return _tail(fetch(connection, queries.CLONE_INDEX_TAIL, {"name": name})[0])
+    return tail(fetch(connection, queries.CLONE_INDEX_TAIL, {"name": name})[0])
 
 
-def _tail(row: RowMapping) -> str:
+def tail(row: RowMapping) -> str:
     """What follows the table's name in an index definition; the head is composed as PostgreSQL composes it."""
     definition, head = str(row["definition"]), str(row["head"])
     if not definition.startswith(head):

@@ -134,6 +134,10 @@ SELECT con.conname AS name, n.nspname AS schema, c.relname AS relation,
                COALESCE(NULLIF(to_jsonb(con) -> 'confdelsetcols', 'null'), '[]')) WITH ORDINALITY k(n, o)
              JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.n::int
              ORDER BY k.o)::text[] AS set_columns,
+       ARRAY(SELECT format_type(a.atttypid, a.atttypmod) FROM unnest(con.conkey) WITH ORDINALITY k(n, o)
+             JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.n ORDER BY k.o) AS types,
+       ARRAY(SELECT format_type(a.atttypid, a.atttypmod) FROM unnest(con.confkey) WITH ORDINALITY k(n, o)
+             JOIN pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = k.n ORDER BY k.o) AS f_types,
        con.confmatchtype::text AS match, con.confupdtype::text AS on_update, con.confdeltype::text AS on_delete,
        con.condeferrable AS deferrable, con.condeferred AS deferred, con.convalidated AS validated,
        COALESCE((to_jsonb(con) ->> 'conenforced')::bool, true) AS enforced,
@@ -157,9 +161,8 @@ WHERE i.indrelid = %(oid)s AND i.indisprimary AND k.o <= i.indnkeyatts ORDER BY 
 
 SEQUENCES = """
 SELECT n.nspname AS schema, c.relname AS name, a.attname AS column, d.deptype = 'i' AS identity,
-       format('START WITH %%s INCREMENT BY %%s MINVALUE %%s MAXVALUE %%s CACHE %%s %%s',
-              s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache,
-              CASE WHEN s.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END) AS options,
+       s.seqtypid::regtype::text AS type, s.seqstart AS start, s.seqincrement AS increment, s.seqmin AS minimum,
+       s.seqmax AS maximum, s.seqcache AS cache, s.seqcycle AS cycle,
        c.oid::bigint AS oid
 FROM pg_depend d
 JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
@@ -233,8 +236,11 @@ ORDER BY 1, 2, 3
 # tgtype: 1 row, 2 before, 16 update (src/include/catalog/pg_trigger.h)
 TRIGGERS = """
 SELECT t.tgname AS name, (t.tgtype & 3) = 3 AS before_row, (t.tgtype & 16) <> 0 AS fires_on_update,
-       t.tgenabled::text AS enabled, t.tgfoid::regprocedure::text AS function, COALESCE(p.prosrc, '') AS body
+       t.tgenabled::text AS enabled, t.tgfoid::regprocedure::text AS function, COALESCE(p.prosrc, '') AS body,
+       n.nspname AS function_schema, p.proname AS function_name, p.procost::float8 AS function_cost,
+       pg_has_role(p.proowner, 'USAGE') AS function_owned, l.lanname AS language
 FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
 WHERE t.tgrelid = %(oid)s AND NOT t.tgisinternal ORDER BY t.tgname
 """
 
@@ -278,7 +284,9 @@ SELECT a.attname AS name FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrel
 WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND a.attnum > 0 AND NOT a.attisdropped
 """
 CLONE_COLUMN = f"""
-SELECT format_type(a.atttypid, a.atttypmod) AS type,
+SELECT format_type(a.atttypid, a.atttypmod) AS type, format_type(a.atttypid, -1) AS bare,
+       t.typcategory::text AS category,
+       t.typcollation <> 0 AS collatable, t.typstorage <> 'p' AS toastable,
        CASE WHEN a.attcollation <> t.typcollation THEN ARRAY[n.nspname, co.collname]::text[] END AS collation,
        EXISTS (WITH RECURSIVE chain AS (
                  SELECT t.* UNION ALL SELECT b.* FROM chain c JOIN pg_type b ON b.oid = c.typbasetype)
@@ -288,6 +296,23 @@ FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oi
 JOIN pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0), t.oid)
 LEFT JOIN pg_collation co ON co.oid = a.attcollation LEFT JOIN pg_namespace n ON n.oid = co.collnamespace
 WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND a.attname = %(column)s
+"""
+CLONE_DEFAULT = """
+SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d
+JOIN pg_class c ON c.oid = d.adrelid JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.adnum
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND a.attname = %(column)s
+"""
+CLONE_FILES = """
+SELECT c.oid::bigint AS oid, pg_relation_filenode(c.oid)::bigint AS file,
+       CASE WHEN c.oid <> t.oid THEN pg_get_indexdef(c.oid) END AS definition
+FROM pg_class t JOIN pg_class c ON c.oid = t.oid OR EXISTS (
+    SELECT FROM pg_index i WHERE i.indrelid = t.oid AND i.indexrelid = c.oid)
+WHERE t.relnamespace = pg_my_temp_schema() AND t.relname = %(clone)s ORDER BY c.relname
+"""
+CLONE_CONSTRAINTS = """
+SELECT con.conname AS name, pg_get_constraintdef(con.oid) AS definition
+FROM pg_constraint con JOIN pg_class c ON c.oid = con.conrelid
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s ORDER BY 1
 """
 CLONE_FUNCTION = """
 SELECT pg_get_function_sqlbody(p.oid) FROM pg_proc p

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from psycopg.sql import Identifier
 from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
+from sqlalchemy.exc import DBAPIError
 
 from orchestrator.catalog import (
     SYSTEM_COLUMNS,
@@ -24,12 +26,23 @@ from orchestrator.catalog import (
     queries,
 )
 from orchestrator.catalog import Sequence as OwnedSequence
-from orchestrator.catalog.clone import Successors, answers, cloned, drop_columns, render
-from orchestrator.catalog.wanted import AddedColumn, Request, Wanted
-from orchestrator.database import fetch, run, scalar
+from orchestrator.catalog.clone import (
+    Successors,
+    answers,
+    cloned,
+    default,
+    drop_columns,
+    referable,
+    render,
+    stays,
+    tail,
+)
+from orchestrator.catalog.wanted import AddedColumn, Answer, ColumnType, Expression, Question, Rejected, Request, Wanted
+from orchestrator.database import fetch, primary_message, run, scalar
 from phases.delta import Grant, Table
 from phases.sql import text
 
+_SEQUENCE = ("identity", "type", "start", "increment", "minimum", "maximum", "cache", "cycle")
 _KINDS = {"c": "check", "n": "not_null", "x": "exclude", "u": "unique", "p": "primary_key"}
 _MATCH = {"f": " MATCH FULL", "p": " MATCH PARTIAL", "s": ""}
 _ACTION = {"a": None, "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
@@ -82,13 +95,26 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
     taken = scalar_set(connection, queries.TAKEN_NAMES, {"oid": oid, "schema": text(Identifier(table.schema))})
     there = [column.name for column in columns]
     successors, answered = Successors(), {}
+    types: dict[str, ColumnType] = {}
+    in_place: dict[str, bool] = {}
+    keys = fetch(connection, queries.FOREIGN_KEYS, parameters)
+    unfit_keys: dict[str, str] = {}
     # of what is refused anyway no clone is made
     if facts["owned"] and not facts["partitioned"] and (renames or wanted.questions):
         with cloned(connection, table):
             made = [name for name in there if name in _made(wanted) and name not in renames]
             drop_columns(connection, made)
             answered = answers(connection, wanted.questions, search_path=search_path)
-            if set(renames) <= set(there) and _possible(renames):
+            # a successor's column was added to have its expressions read: what is rendered gets its name
+            drop_columns(connection, [each.added.name for each in wanted.retypes.values()])
+            types = _types(columns, wanted, answered)
+            if set(renames) <= set(there) and _possible(renames) and set(types) == set(wanted.retypes):
+                tied = {name for row in keys for name in _ends(row, table)}
+                in_place = _in_place(connection, columns, types, wanted, answered, tied, rows)
+                renames = {old: new for old, new in renames.items() if old not in in_place}
+                retyped = {name: type_ for name, type_ in types.items() if name not in in_place}
+                unfit_keys = _unfit_keys(connection, table, keys, retyped)
+                defaults = _defaults(connection, columns, retyped)
                 touched = {
                     what: [
                         row
@@ -97,7 +123,7 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
                     ]
                     for what, each in rows.items()
                 }
-                successors = render(connection, renames, **touched)
+                successors = _with_defaults(render(connection, renames, retyped, **touched), defaults)
     return TableFacts(
         table=table,
         oid=oid,
@@ -105,9 +131,13 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
         primary_key=tuple(row["attname"] for row in fetch(connection, queries.PRIMARY_KEY, parameters)),
         renames=tuple(renames.items()),
         answers=answered,
+        types=types,
+        in_place=in_place,
+        defaults=successors.defaults,
+        unfit=successors.unfit,
         indexes=tuple(_index(row, successors) for row in rows["indexes"] if not row["exclusion"]),
         constraints=tuple(_constraint(row, successors) for row in rows["constraints"]),
-        foreign_keys=tuple(map(_foreign_key, fetch(connection, queries.FOREIGN_KEYS, parameters))),
+        foreign_keys=tuple(_foreign_key(row, unfit_keys.get(row["name"])) for row in keys),
         sequences=tuple(_sequence(connection, row) for row in fetch(connection, queries.SEQUENCES, parameters)),
         statistics=tuple(_statistics(row, successors) for row in rows["statistics"]),
         dependents=tuple(Dependent(**row) for row in fetch(connection, queries.DEPENDENTS, parameters)),
@@ -116,6 +146,105 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
         taken_names=frozenset(taken),
         **facts,
     )
+
+
+def _types(columns: Iterable[Column], wanted: Wanted, answered: Mapping[Question, Answer]) -> dict[str, ColumnType]:
+    """The types that columns are to have: a collation that nobody speaks of stays."""
+    found = {}
+    for column in columns:
+        retyping = wanted.retypes.get(column.name)
+        answer = answered.get(retyping.added) if retyping else None
+        if retyping and isinstance(answer, ColumnType):
+            keeps = retyping.added.collation is None and answer.collation is None and answer.collatable
+            found[column.name] = replace(answer, collation=column.collation) if keeps else answer
+    return found
+
+
+def _in_place(
+    connection: Connection,
+    columns: Iterable[Column],
+    types: Mapping[str, ColumnType],
+    wanted: Wanted,
+    answered: Mapping[Question, Answer],
+    tied: Collection[str],
+    rows: Mapping[str, Sequence[RowMapping]],
+) -> dict[str, bool]:
+    """Columns whose types can be changed where they stand. Not those `tied` by a foreign key: a clone has none."""
+    found = {}
+    for column in columns:
+        type_ = types.get(column.name)
+        cast = wanted.retypes[column.name].cast if type_ else None
+        answer = answered.get(cast) if cast else None
+        # what depends on the session's time zone is not free because ours happens to be UTC
+        if type_ and isinstance(answer, Expression) and answer.immutable and column.name not in tied:
+            works_back = stays(
+                connection,
+                column.name,
+                old=(column.type, column.collation),
+                new=(type_.type, type_.collation),
+                indexes=[row for row in rows["indexes"] if column.name in row["reads"]],
+                constraints=[row for row in rows["constraints"] if column.name in row["reads"]],
+            )
+            if works_back is not None:
+                found[column.name] = works_back
+    return found
+
+
+def _defaults(
+    connection: Connection, columns: Iterable[Column], types: Mapping[str, ColumnType]
+) -> dict[str, str | Rejected]:
+    found: dict[str, str | Rejected] = {}
+    for column in columns:
+        if column.name in types and column.default is not None:
+            nested = connection.begin_nested()
+            try:
+                found[column.name] = default(connection, column.name, types[column.name], column.default)
+            except DBAPIError as error:
+                found[column.name] = Rejected(primary_message(error))
+            finally:
+                nested.rollback()
+    return found
+
+
+def _with_defaults(successors: Successors, defaults: Mapping[str, str | Rejected]) -> Successors:
+    unfit = [("default of", name, each.message) for name, each in defaults.items() if isinstance(each, Rejected)]
+    return replace(
+        successors,
+        defaults={name: each for name, each in defaults.items() if isinstance(each, str)},
+        unfit=(*successors.unfit, *unfit),
+    )
+
+
+def _ends(row: RowMapping, table: Table) -> list[str]:
+    """The columns of the table that a foreign key ties."""
+    out = row["columns"] if (row["schema"], row["relation"]) == (table.schema, table.name) else ()
+    into = row["f_columns"] if (row["f_schema"], row["f_relation"]) == (table.schema, table.name) else ()
+    return [*out, *into]
+
+
+def _unfit_keys(
+    connection: Connection, table: Table, keys: Sequence[RowMapping], types: Mapping[str, ColumnType]
+) -> dict[str, str]:
+    """Foreign keys that cannot be had under the new types, with the server's words."""
+    found = {}
+    for row in keys:
+        if types.keys().isdisjoint(_ends(row, table)):
+            continue
+        here, there = ((row["schema"], row["relation"]), (row["f_schema"], row["f_relation"]))
+        ends = [
+            [
+                types[name].type if end == (table.schema, table.name) and name in types else type_
+                for name, type_ in pairs
+            ]
+            for end, pairs in (
+                (here, zip(row["columns"], row["types"], strict=True)),
+                (there, zip(row["f_columns"], row["f_types"], strict=True)),
+            )
+        ]
+        message = referable(connection, *ends)
+        if message is not None:
+            found[row["name"]] = message
+    return found
 
 
 def _made(wanted: Wanted) -> set[str]:
@@ -166,6 +295,7 @@ def _index(row: RowMapping, successors: Successors) -> Index:
         reads=tuple(row["reads"]),
         unique=row["unique"],
         valid=row["valid"],
+        definition=tail(row) if row["name"] in successors.indexes else None,
         successor=successors.indexes.get(row["name"]),
         tablespace=row["tablespace"],
         comment=row["comment"],
@@ -193,7 +323,7 @@ def _constraint(row: RowMapping, successors: Successors) -> Constraint:
     )
 
 
-def _foreign_key(row: RowMapping) -> ForeignKey:
+def _foreign_key(row: RowMapping, unfit: str | None) -> ForeignKey:
     on_update, on_delete = _ACTION[row["on_update"]], _ACTION[row["on_delete"]]
     actions = _MATCH[row["match"]]
     if on_update:
@@ -206,6 +336,7 @@ def _foreign_key(row: RowMapping) -> ForeignKey:
         columns=tuple(row["columns"]),
         references=Table(row["f_schema"], row["f_relation"]),
         referenced_columns=tuple(row["f_columns"]),
+        unfit=unfit,
         actions=actions,
         set_columns=tuple(row["set_columns"]),
         deferral=_deferral(row),
@@ -224,9 +355,8 @@ def _sequence(connection: Connection, row: RowMapping) -> OwnedSequence:
         schema=row["schema"],
         name=row["name"],
         column=row["column"],
-        identity=row["identity"],
-        options=row["options"],
         grants=tuple(map(_grant, grants)),
+        **{key: row[key] for key in _SEQUENCE},
     )
 
 

@@ -26,9 +26,24 @@ class Computed:
     column: str
     names: tuple[tuple[str, str], ...] = ()
     """What the author calls a column that has another name: (author's name, column)."""
+    exchanged: tuple[str, str] | None = None
+    """Two columns that have exchanged their names by the time it is used; the names above are those before."""
 
 
-Question = AddedColumn | Computed
+@dataclass(frozen=True, kw_only=True)
+class Cast:
+    """A column as the type of another, but without its modifier: assignment tells what does not fit, a cast cuts it.
+
+    Answered by an `Expression`.
+    """
+
+    source: str
+    column: str
+    exchanged: tuple[str, str] | None = None
+    """As for `Computed`."""
+
+
+Question = AddedColumn | Computed | Cast
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +54,9 @@ class ColumnType:
     collation: tuple[str, str] | None
     """Where it is not the type's own."""
     constrained_domain: bool
+    collatable: bool
+    toastable: bool
+    """Whether its values may be stored out of line or compressed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +84,16 @@ class Rejected:
 Answer = ColumnType | Expression | Rejected
 
 
+@dataclass(frozen=True, kw_only=True)
+class Retyping:
+    """A type that a column is to have."""
+
+    added: AddedColumn
+    """The column that takes over, if it cannot be changed where it stands; the answer to it is the type."""
+    cast: Cast | None = None
+    """What makes the new value; None: the author's own expression, for which every row has to be computed."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What a change needs to know of one table."""
@@ -73,9 +101,15 @@ class Wanted:
     renames: Mapping[str, str] = field(default_factory=dict)
     """Old column names, and those under which their indexes and constraints are to be rendered."""
     questions: tuple[Question, ...] = ()
+    retypes: Mapping[str, Retyping] = field(default_factory=dict)
+    """Columns whose indexes and constraints are to be rendered as they read under another type."""
 
     def __or__(self, other: Wanted) -> Wanted:
-        return Wanted({**self.renames, **other.renames}, tuple(dict.fromkeys((*self.questions, *other.questions))))
+        return Wanted(
+            {**self.renames, **other.renames},
+            tuple(dict.fromkeys((*self.questions, *other.questions))),
+            {**self.retypes, **other.retypes},
+        )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,119 @@
+"""What only one of two columns can have moves from one to the other, in a transaction that locks the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from psycopg.sql import SQL, Composable, Identifier, Literal
+
+from phases.delta import Identity, OwnedSequence, Sync, Table, TakeOver, UniqueKey
+from phases.sql import catalog_sql, comment, grants, lock, qualified, text
+from phases.step import Lock, LockMode
+
+LOCK_TABLE = SQL("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+# with the lock held: nobody can switch it off between this look and what relies on it
+REQUIRE_TRIGGER = SQL("DO {body}")
+REQUIRE_TRIGGER_BODY = SQL(
+    """
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = {table}::regclass AND tgname = {trigger}
+                 AND tgenabled IN ('O', 'A')) THEN
+    RAISE EXCEPTION {message} USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+END
+"""
+)
+SWAP_PRIMARY_KEY = SQL(
+    "ALTER TABLE {table} DROP CONSTRAINT {old}, ADD CONSTRAINT {new} PRIMARY KEY USING INDEX {index}{deferral}"
+)
+SET_DEFAULT = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {expression}")
+DROP_DEFAULT = SQL("ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT")
+OWN_SEQUENCE = SQL("ALTER SEQUENCE {sequence} OWNED BY {column}")
+SEQUENCE_TYPE = SQL("ALTER SEQUENCE {sequence} AS {type}")
+RENAME_SEQUENCE = SQL("ALTER SEQUENCE {sequence} RENAME TO {name}")
+ADD_IDENTITY = SQL(
+    "ALTER TABLE {table} ALTER COLUMN {column} ADD GENERATED {when} AS IDENTITY (SEQUENCE NAME {sequence} {options})"
+)
+DROP_IDENTITY = SQL("ALTER TABLE {table} ALTER COLUMN {column} DROP IDENTITY")
+COPY_POSITION = SQL("SELECT pg_catalog.setval({sequence}, last_value, is_called) FROM {interim}")
+CLUSTER_ON = SQL("ALTER TABLE {table} CLUSTER ON {index}")
+REPLICA_IDENTITY = SQL("ALTER TABLE {table} REPLICA IDENTITY USING INDEX {index}")
+
+
+def take_over(table: Table, moves: TakeOver) -> Iterator[Composable]:
+    """Catalog only, but for the sequences: these are small."""
+    name = qualified(table)
+    for sequence in moves.sequences:
+        yield from _move_sequence(table, sequence)
+    for default in moves.defaults:
+        yield SET_DEFAULT.format(
+            table=name, column=Identifier(default.column), expression=catalog_sql(default.expression)
+        )
+    for identity in moves.identities:
+        yield from _move_identity(name, identity)
+    for column in moves.left_defaults:
+        yield DROP_DEFAULT.format(table=name, column=Identifier(column))
+    for column in moves.left_identities:
+        yield DROP_IDENTITY.format(table=name, column=Identifier(column))
+    # before the old column goes: a table must not be without its replica identity, or its updates fail
+    for index in moves.replica_identity:
+        yield REPLICA_IDENTITY.format(table=name, index=Identifier(index))
+    for index in moves.clustered:
+        yield CLUSTER_ON.format(table=name, index=Identifier(index))
+    for key in moves.primary_keys:
+        yield from _swap_primary_key(table, key)
+
+
+def sequence_locks(moves: TakeOver) -> Iterator[Lock]:
+    """An application that drew a number holds its sequence until it commits: the executor gives way early."""
+    for owned in moves.sequences:
+        yield lock(LockMode.SHARE_ROW_EXCLUSIVE, Table(owned.schema, owned.name))
+    for identity in moves.identities:
+        yield lock(LockMode.ACCESS_EXCLUSIVE, Table(identity.schema, identity.sequence))
+
+
+def require_trigger(table: Table, sync: Sync) -> Composable:
+    """Raises unless the trigger is there and enabled."""
+    body = REQUIRE_TRIGGER_BODY.format(
+        table=Literal(text(qualified(table))),
+        trigger=Literal(sync.trigger),
+        message=Literal(
+            f"trigger {sync.trigger} is gone or disabled: what was written since may differ".replace("%", "%%")
+        ),
+    )
+    return REQUIRE_TRIGGER.format(body=Literal(text(body)))
+
+
+def _move_sequence(table: Table, sequence: OwnedSequence) -> Iterator[Composable]:
+    name = Identifier(sequence.schema, sequence.name)
+    if sequence.type is not None:
+        yield SEQUENCE_TYPE.format(sequence=name, type=catalog_sql(sequence.type))
+    yield OWN_SEQUENCE.format(sequence=name, column=Identifier(table.schema, table.name, sequence.column))
+
+
+def _swap_primary_key(table: Table, key: UniqueKey) -> Iterator[Composable]:
+    assert key.old_name is not None
+    yield SWAP_PRIMARY_KEY.format(
+        table=qualified(table),
+        old=Identifier(key.old_name),
+        new=Identifier(key.name),
+        index=Identifier(key.index),
+        deferral=catalog_sql(key.deferral),
+    )
+    yield from comment("CONSTRAINT", Identifier(key.name), key.comment, table)
+
+
+def _move_identity(table: Composable, identity: Identity) -> Iterator[Composable]:
+    """The old sequence is renamed first: ACCESS EXCLUSIVE on it, so that no number is drawn between read and drop."""
+    old = Identifier(identity.schema, identity.sequence)
+    interim = Identifier(identity.schema, identity.interim)
+    yield RENAME_SEQUENCE.format(sequence=old, name=Identifier(identity.interim))
+    yield ADD_IDENTITY.format(
+        table=table,
+        column=Identifier(identity.column),
+        when=SQL("ALWAYS") if identity.always else SQL("BY DEFAULT"),
+        sequence=old,
+        options=catalog_sql(identity.options),
+    )
+    yield COPY_POSITION.format(sequence=Literal(text(old)), interim=interim)
+    yield from grants(identity.grants, SQL("SEQUENCE {}").format(old))
