@@ -42,7 +42,7 @@ def check_drift(context: Context, run: Run, phase: Phase) -> None:
     for delta in stored:
         changes += _missing_columns(catalog, delta) if delta.table in swapped else []
         facts = next(each for each in catalog.tables.values() if each.table == delta.table)
-        refusals = (*table_refusals(facts), *dependent_refusals(facts, delta.drop))
+        refusals = (*table_refusals(facts), *dependent_refusals(facts, _touched(delta, phase)))
         changes += [f"{reason}\n    → {advice}" for reason, advice in refusals]
     if changes:
         raise CatalogDrifted(
@@ -50,6 +50,13 @@ def check_drift(context: Context, run: Run, phase: Phase) -> None:
             f"if that is right: orchestrator plan {run.name} --refresh compiles the phases that have not begun; "
             f"or undo the run with: orchestrator abort {run.name}",
         )
+
+
+def _touched(delta: Delta, phase: Phase) -> tuple[str, ...]:
+    """Columns on which nothing may stand that we do not know of."""
+    if phase is Phase.CONTRACT:
+        return delta.drop
+    return (*delta.drop, *(swap.column for swap in delta.swaps), *(retype.column for retype in delta.retypes))
 
 
 def _missing_columns(catalog: Catalog, delta: Delta) -> list[str]:

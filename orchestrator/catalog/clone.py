@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from orchestrator.catalog import queries
 from orchestrator.catalog.wanted import AddedColumn, Answer, Cast, ColumnType, Computed, Expression, Question, Rejected
 from orchestrator.database import fetch, primary_message, run, scalar, set_local, sqlstate
-from orchestrator.errors import OrchestratorError
+from orchestrator.errors import ColumnNotFound, OrchestratorError
 from phases.delta import Table
 from phases.sql import catalog_sql, text
 
@@ -99,6 +99,9 @@ def answers(connection: Connection, questions: Sequence[Question], *, search_pat
                     found[question] = _expression(connection, question, search_path)
         except DBAPIError as error:
             found[question] = Rejected(primary_message(error))
+        except ColumnNotFound as error:
+            # its type was not accepted
+            found[question] = Rejected(error.message)
         finally:
             if nested.is_active:
                 nested.rollback()
@@ -159,7 +162,10 @@ def _expression(connection: Connection, question: Computed | Cast, search_path: 
 
 
 def _clone_column(connection: Connection, name: str) -> RowMapping:
-    return fetch(connection, queries.CLONE_COLUMN, {"clone": NAME, "column": name})[0]
+    rows = fetch(connection, queries.CLONE_COLUMN, {"clone": NAME, "column": name})
+    if not rows:
+        raise ColumnNotFound(NAME, name, ())
+    return rows[0]
 
 
 @contextmanager
@@ -316,7 +322,7 @@ def _told(connection: Connection) -> Iterator[list[str]]:
 
     def heard(diagnostic: Diagnostic) -> None:
         message = diagnostic.message_primary or ""
-        if message.startswith(("rewriting table", "verifying table", "building index")):
+        if message.startswith(("rewriting table", "verifying table")):
             found.append(message)
 
     driver = connection.connection.driver_connection
@@ -330,8 +336,9 @@ def _told(connection: Connection) -> Iterator[list[str]]:
         driver.remove_notice_handler(heard)
 
 
-def _files(connection: Connection) -> list[tuple[int, int]]:
-    return [(row["oid"], row["file"]) for row in fetch(connection, queries.CLONE_FILES, {"clone": NAME})]
+def _files(connection: Connection) -> list[int]:
+    # an index may be another one with the same file: it was not built anew
+    return [row["file"] for row in fetch(connection, queries.CLONE_FILES, {"clone": NAME})]
 
 
 def _shape(connection: Connection) -> list[str]:

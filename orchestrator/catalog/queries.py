@@ -303,7 +303,7 @@ JOIN pg_class c ON c.oid = d.adrelid JOIN pg_attribute a ON a.attrelid = c.oid A
 WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND a.attname = %(column)s
 """
 CLONE_FILES = """
-SELECT c.oid::bigint AS oid, pg_relation_filenode(c.oid)::bigint AS file,
+SELECT pg_relation_filenode(c.oid)::bigint AS file,
        CASE WHEN c.oid <> t.oid THEN pg_get_indexdef(c.oid) END AS definition
 FROM pg_class t JOIN pg_class c ON c.oid = t.oid OR EXISTS (
     SELECT FROM pg_index i WHERE i.indrelid = t.oid AND i.indexrelid = c.oid)

@@ -106,7 +106,8 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
             drop_columns(connection, made)
             answered = answers(connection, wanted.questions, search_path=search_path)
             # a successor's column was added to have its expressions read: what is rendered gets its name
-            drop_columns(connection, [each.added.name for each in wanted.retypes.values()])
+            added = [each.added for each in wanted.retypes.values()]
+            drop_columns(connection, [each.name for each in added if isinstance(answered.get(each), ColumnType)])
             types = _types(columns, wanted, answered)
             if set(renames) <= set(there) and _possible(renames) and set(types) == set(wanted.retypes):
                 tied = {name for row in keys for name in _ends(row, table)}
