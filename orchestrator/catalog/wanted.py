@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from phases.delta import Table
+from phases.delta import Comparison, Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +56,7 @@ class Expression:
     """Every name qualified, every column of the row as `new.column`."""
     type: str
     """The type of the column that takes its value."""
+    comparison: Comparison
     reads: tuple[str, ...]
     """Columns of the row that it reads."""
     immutable: bool
