@@ -59,7 +59,8 @@ def without_ours(catalog: Catalog, deltas: Sequence[Delta]) -> Catalog:
                 columns=[column.name for column in delta.add],
                 triggers=[delta.sync.trigger] if delta.sync else [],
                 names=_made_by(delta),
-            ).with_nulls(delta.not_null)
+            )
+            facts = facts.with_nulls(delta.not_null).with_not_null(delta.loosen)
         tables[name] = facts
     return replace(catalog, tables=tables)
 
@@ -89,6 +90,7 @@ _PARTS = {
     "identities": "identity of",
     "sequences": "sequence",
     "not_null": "NOT NULL of",
+    "loosen": "NOT NULL of",
     "proofs": "check of not null of",
     "key": "primary key column",
 }
