@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from orchestrator.changes import Change, kinds
 from orchestrator.errors import PlanError, PlanNotFound, suggestion
 from orchestrator.knobs import Knobs, complaint
-from phases.delta import Table
+from orchestrator.table_names import split_table as split_table
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -111,21 +111,6 @@ def duration(text: str) -> timedelta:
     if match is None:
         raise ValueError(f'must be a duration such as 90s, 30m, 24h or 7d, not "{text}"')
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-def split_table(name: str) -> Table:
-    """`table`, `schema.table`, either part in double quotes if it holds a dot; taken exactly, never folded."""
-    part = r'("(?:[^"]|"")+"|[^.]+)'
-    match = re.fullmatch(rf"(?:{part}\.)?{part}", name)
-    if match is None:
-        raise PlanError(f'"{name}" is not a table name', "write table or schema.table; quote a part that holds a dot")
-
-    def exact(text: str | None) -> str:
-        if text is None:
-            return ""
-        return text[1:-1].replace('""', '"') if len(text) > 2 and text[0] == text[-1] == '"' else text
-
-    return Table(exact(match[1]), exact(match[2]))
 
 
 @cache

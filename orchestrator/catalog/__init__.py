@@ -6,7 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from orchestrator.catalog.wanted import AddedColumn, Answer, ColumnType, Computed, Expression, Question, Rejected
+from orchestrator.catalog.wanted import (
+    AddedColumn,
+    Answer,
+    ColumnType,
+    Computed,
+    Drafted,
+    Expression,
+    Question,
+    Rejected,
+)
 from orchestrator.errors import ColumnNotFound, TableNotFound
 from phases.delta import Grant, Table
 
@@ -153,6 +162,9 @@ class TableFacts:
     may_create: bool
     partitioned: bool
     inherits: bool
+    exists: bool = True
+    """False: a change of the plan is to make it, and `drafted` is all there is to know."""
+    drafted: Drafted | None = None
     row_security_applies: bool
     rows: float
     """Estimate of the planner; -1 where the table was never analysed."""
