@@ -50,4 +50,4 @@ def circular(
 def value(facts: TableFacts, question: Computed) -> Value:
     """The value of a column, as the phases write it."""
     answer = facts.expression(question)
-    return Value(column=question.column, expression=answer.sql, type=answer.type)
+    return Value(column=question.column, expression=answer.sql, type=answer.type, comparison=answer.comparison)

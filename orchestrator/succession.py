@@ -61,7 +61,10 @@ class Succession:
             plan,
             links=tuple(
                 Link.copy(
-                    old, new, always_given=facts.column(old).default is not None or facts.column(old).identity != ""
+                    old,
+                    new,
+                    always_given=facts.column(old).default is not None or facts.column(old).identity != "",
+                    comparison=facts.column(old).comparison,
                 )
                 for old, new in self.renames.items()
             ),

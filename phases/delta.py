@@ -11,6 +11,9 @@ from typing import Literal
 
 from psycopg.sql import Identifier
 
+Comparison = Literal["image", "text", "plain"]
+"""How two values are told apart: by their bytes; as texts in the C collation; or with `=`, which compares bytes too."""
+
 NameKept = str | None
 """The name an object takes at contract, or None where it already has it."""
 
@@ -56,6 +59,7 @@ class Value:
     expression: str
     type: str | None = None
     """The column's type as format_type() renders it; None where the expression has that very type."""
+    comparison: Comparison = "image"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +83,10 @@ class Link:
         return tuple(value.column for value in self.up)
 
     @staticmethod
-    def copy(old: str, new: str, *, always_given: bool = False) -> Link:
+    def copy(old: str, new: str, *, always_given: bool = False, comparison: Comparison = "image") -> Link:
         """Two columns of one type that hold the same value."""
-        up = Value(column=new, expression=_column(old))
-        down = Value(column=old, expression=_column(new))
+        up = Value(column=new, expression=_column(old), comparison=comparison)
+        down = Value(column=old, expression=_column(new), comparison=comparison)
         return Link(old=(old,), up=(up,), down=(down,), exact=True, always_given=always_given)
 
 

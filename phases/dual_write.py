@@ -10,7 +10,7 @@ from phases.delta import Delta, Fill, Link, Sync, Table, Value
 from phases.expand import DROP_COLUMN
 from phases.sql import catalog_sql, lock, qualified, text
 from phases.step import LockMode, Statement, Step
-from phases.sync import DIFFERENT, GIVEN, MISSING, SAME, all_of, called, missing, of_row, undone
+from phases.sync import DIFFERENT, GIVEN, MISSING, SAME, all_of, called, differ, missing, of_row, undone
 
 CREATE_COUNTER = SQL("CREATE SEQUENCE {counter}")
 # the trigger runs as the application, which must be able to count
@@ -49,13 +49,16 @@ LINK = SQL(
 {else_down}    END IF;
   END IF;"""
 )
+# what is given on both sides and agrees is kept, and so is what the backfill has just computed
+OTHERWISE = SQL("ELSE")
+IF_THEY_DISAGREE = SQL("ELSIF {differ} THEN")
 ELSE_DOWN_INSERT = SQL(
-    """      ELSE
+    """      {otherwise}
 {count}{down}
 """
 )
 ELSE_DOWN = SQL(
-    """    ELSE
+    """    {otherwise}
       IF {old_changed} THEN
 {count}
       END IF;
@@ -149,17 +152,30 @@ def _body(table: Table, sync: Sync) -> Composable:
 
 
 def _link(link: Link, count: Composable) -> Composable:
-    up, down = _assigned(link.up), _assigned(link.down)
+    up = _assigned(link.up)
     changed = compared(DIFFERENT, link.old)
+    if_changed = UP_IF_CHANGED.format(old_changed=changed, undone=undone(link), up=up)
     return LINK.format(
         called=called(Sync(links=(link,), trigger="", function="", counter="")),
         new_missing=all_of(MISSING, of_row(link.new)),
         new_unchanged=compared(SAME, link.new),
         up=up,
-        up_or_leave=up if link.exact else UP_IF_CHANGED.format(old_changed=changed, undone=undone(link), up=up),
-        else_down_insert=ELSE_DOWN_INSERT.format(count=_count_insert(link, count), down=down) if link.down else SQL(""),
-        else_down=ELSE_DOWN.format(old_changed=changed, count=count, down=down) if link.down else SQL(""),
+        up_or_leave=up if link.exact else if_changed,
+        **_ways_down(link, changed, count),
     )
+
+
+def _ways_down(link: Link, old_changed: Composable, count: Composable) -> dict[str, Composable]:
+    if not link.down:
+        return {"else_down_insert": SQL(""), "else_down": SQL("")}
+    parts = {
+        "otherwise": OTHERWISE if link.exact else IF_THEY_DISAGREE.format(differ=differ(link.up)),
+        "down": _assigned(link.down),
+    }
+    return {
+        "else_down_insert": ELSE_DOWN_INSERT.format(count=_count_insert(link, count), **parts),
+        "else_down": ELSE_DOWN.format(count=count, old_changed=old_changed, **parts),
+    }
 
 
 def _count_insert(link: Link, count: Composable) -> Composable:

@@ -17,7 +17,7 @@ from orchestrator.catalog.wanted import (
     Rejected,
 )
 from orchestrator.errors import ColumnNotFound, TableNotFound
-from phases.delta import Grant, Table
+from phases.delta import Comparison, Grant, Table
 
 SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 """Names that every table has for itself."""
@@ -44,6 +44,7 @@ class Column:
     security_label: bool
     constrained_domain: bool
     """Whether its type is a domain with a check, NOT NULL or default, its own or of a domain below."""
+    comparison: Comparison
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -123,7 +123,13 @@ def _expression(connection: Connection, question: Computed, search_path: str) ->
     _send(connection, ASSIGN.format(clone=CLONE, column=Identifier(question.column), expression=catalog_sql(sql)))
     _send(connection, USE.format(clone=CLONE, expression=catalog_sql(sql)))
     reads = fetch(connection, queries.CLONE_FUNCTION_READS, {"clone": NAME, "name": PARSED})
-    return Expression(sql=sql, type=column["type"], reads=tuple(row["name"] for row in reads), immutable=immutable)
+    return Expression(
+        sql=sql,
+        type=column["type"],
+        comparison=column["comparison"],
+        reads=tuple(row["name"] for row in reads),
+        immutable=immutable,
+    )
 
 
 @contextmanager

@@ -30,7 +30,19 @@ SELECT pg_has_role(c.relowner, 'USAGE') AS owned,
 FROM pg_class c WHERE c.oid = %(oid)s
 """
 
-COLUMNS = """
+# how two values of a type are told apart by their bytes: `image` always does, at a price. A `=` of somebody's own over
+# one of these types could be found in the place of PostgreSQL's
+COMPARISON = """
+       CASE WHEN EXISTS (SELECT FROM pg_operator o WHERE o.oprname = '=' AND o.oprleft = b.oid AND o.oprright = b.oid
+                         AND o.oprnamespace <> 'pg_catalog'::regnamespace) THEN 'image'
+            WHEN b.oid IN ('text'::regtype, 'varchar'::regtype) THEN 'text'
+            WHEN b.typtype = 'e' OR b.oid IN (
+              'smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'boolean'::regtype, 'uuid'::regtype,
+              'date'::regtype, 'time'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype, 'oid'::regtype,
+              'bytea'::regtype, '"char"'::regtype) THEN 'plain'
+            ELSE 'image' END AS comparison"""
+
+COLUMNS = f"""
 SELECT a.attname AS name, a.attnum::int AS number, format_type(a.atttypid, a.atttypmod) AS type,
        a.attnotnull AS not_null,
        CASE WHEN a.attcollation <> t.typcollation THEN ARRAY[cn.nspname, co.collname]::text[] END AS collation,
@@ -39,7 +51,7 @@ SELECT a.attname AS name, a.attnum::int AS number, format_type(a.atttypid, a.att
        END AS storage,
        CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END AS compression,
        CASE WHEN a.attstattarget >= 0 THEN a.attstattarget::int END AS statistics,
-       COALESCE(a.attoptions, '{}') AS options,
+       COALESCE(a.attoptions, '{{}}') AS options,
        col_description(a.attrelid, a.attnum) AS comment,
        CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS default,
        a.attgenerated <> '' AS generated, a.attidentity::text AS identity,
@@ -48,10 +60,11 @@ SELECT a.attname AS name, a.attnum::int AS number, format_type(a.atttypid, a.att
        EXISTS (WITH RECURSIVE chain AS (
                  SELECT t.* UNION ALL SELECT b.* FROM chain c JOIN pg_type b ON b.oid = c.typbasetype)
                SELECT FROM chain c WHERE c.typtype = 'd' AND (c.typnotnull OR c.typdefault IS NOT NULL
-                 OR EXISTS (SELECT FROM pg_constraint k WHERE k.contypid = c.oid))) AS constrained_domain,
+                 OR EXISTS (SELECT FROM pg_constraint k WHERE k.contypid = c.oid))) AS constrained_domain,{COMPARISON},
        a.attacl AS acl
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid
+JOIN pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0), t.oid)
 LEFT JOIN pg_collation co ON co.oid = a.attcollation
 LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -264,14 +277,15 @@ CLONE_COLUMNS = """
 SELECT a.attname AS name FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND a.attnum > 0 AND NOT a.attisdropped
 """
-CLONE_COLUMN = """
+CLONE_COLUMN = f"""
 SELECT format_type(a.atttypid, a.atttypmod) AS type,
        CASE WHEN a.attcollation <> t.typcollation THEN ARRAY[n.nspname, co.collname]::text[] END AS collation,
        EXISTS (WITH RECURSIVE chain AS (
                  SELECT t.* UNION ALL SELECT b.* FROM chain c JOIN pg_type b ON b.oid = c.typbasetype)
                SELECT FROM chain c WHERE c.typtype = 'd' AND (c.typnotnull OR c.typdefault IS NOT NULL
-                 OR EXISTS (SELECT FROM pg_constraint k WHERE k.contypid = c.oid))) AS constrained_domain
+                 OR EXISTS (SELECT FROM pg_constraint k WHERE k.contypid = c.oid))) AS constrained_domain,{COMPARISON}
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
+JOIN pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0), t.oid)
 LEFT JOIN pg_collation co ON co.oid = a.attcollation LEFT JOIN pg_namespace n ON n.oid = co.collnamespace
 WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND a.attname = %(column)s
 """

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from phases.delta import ForeignKey, Grant, Table, TableColumn, TableKey
+from phases.delta import Comparison, ForeignKey, Grant, Table, TableColumn, TableKey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +101,7 @@ class Expression:
     """Every name qualified, every column of the row as `new.column`."""
     type: str
     """The type of the column that takes its value."""
+    comparison: Comparison
     reads: tuple[str, ...]
     """Columns of the row that it reads."""
     immutable: bool

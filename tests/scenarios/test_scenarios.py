@@ -98,7 +98,7 @@ def _step_aside(database: Database, holder: Holder, ended: Event) -> None:
 @pytest.mark.matrix
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_no_statement_fails_and_no_value_is_lost_from_plan_to_contract(
-    folder: Path, create_database: CreateDatabase, orchestrator: Orchestrator, tmp_path: Path, rng: Random
+    folder: Path, create_database: CreateDatabase, orchestrator_here: Orchestrator, tmp_path: Path, rng: Random
 ) -> None:
     database, expected = create_database(), create_database()
     database.execute(_sql(folder / "schema.sql"))
@@ -106,7 +106,7 @@ def test_no_statement_fails_and_no_value_is_lost_from_plan_to_contract(
     before = database.dump()
     workload = Workload.load(folder / "workload.yaml")
     ledger = Ledger(workload.old.read(database))
-    scenario = Scenario(_unhurried(folder / "plan.yaml", tmp_path / "plans"), workload, database, orchestrator)
+    scenario = Scenario(_unhurried(folder / "plan.yaml", tmp_path / "plans"), workload, database, orchestrator_here)
     name = scenario.plan.name
     scenario.run("init")
 
