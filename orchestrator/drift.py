@@ -14,6 +14,7 @@ from orchestrator.plan import restore
 from orchestrator.planning import read_catalog
 from orchestrator.program import load_deltas
 from orchestrator.succession import dependent_refusals, table_refusals
+from phases.constrain import proof_of
 from phases.delta import Delta, ForeignKey, Index, Statistics, UniqueKey
 from phases.step import Phase
 
@@ -59,7 +60,7 @@ def without_ours(catalog: Catalog, deltas: Sequence[Delta]) -> Catalog:
                 columns=[column.name for column in delta.add],
                 triggers=[delta.sync.trigger] if delta.sync else [],
                 names=_made_by(delta),
-            )
+            ).with_nulls(delta.not_null)
             foreign_keys = tuple(key for key in facts.foreign_keys if (key.table, key.name) not in made)
             facts = replace(facts, foreign_keys=foreign_keys, exists=facts.exists and not delta.create)
         tables[name] = facts
@@ -76,6 +77,7 @@ def _made_by(delta: Delta) -> set[str]:
     )
     made = {each.name for each in successors} | {each.name for each in delta.constraints}
     made -= {each.old_name for each in successors if each.old_name is not None}
+    made |= {proof_of(delta.table, column) for column in delta.not_null}
     for new in delta.create:
         made |= {each.name for each in new.keys} | {name for name, _ in new.indexes}
     return made | ({delta.sync.function, delta.sync.counter} if delta.sync else set())
@@ -93,6 +95,7 @@ _PARTS = {
     "identities": "identity of",
     "sequences": "sequence",
     "not_null": "NOT NULL of",
+    "proofs": "check of not null of",
     "key": "primary key column",
 }
 

@@ -102,6 +102,8 @@ class Fill:
     value: Value
     existing: bool = True
     """Rows that are there already, and updates, too; else only an INSERT that leaves it out."""
+    fires: bool = False
+    """A foreign key checks the column, by triggers of its own: the backfill must not silence them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +206,14 @@ class Statistics:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Proof:
+    """A valid check of the application's own that a column is not null: it serves as ours would, and stays."""
+
+    column: str
+    constraint: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Default:
     """A default that moves to the new column at contract."""
 
@@ -299,6 +309,7 @@ class Delta:
     drop: tuple[str, ...] = ()
     not_null: tuple[str, ...] = ()
     """Columns that become NOT NULL by way of a check; a NOT NULL constraint with a name (18+) is in `constraints`."""
+    proofs: tuple[Proof, ...] = ()
     indexes: tuple[Index, ...] = ()
     unique_keys: tuple[UniqueKey, ...] = ()
     constraints: tuple[TableConstraint, ...] = ()

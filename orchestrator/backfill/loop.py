@@ -147,7 +147,9 @@ class Loop:
         self._recent: deque[tuple[float, int]] = deque()
         with executor.engine.connect() as connection:
             self._knobs = store.control(connection, self.claim.run.id).knobs
-            self._replica = may_replicate(connection)
+            update = step.repair if isinstance(step, Verify) else step
+            # the triggers of a foreign key are silenced with all others: a value that it must check needs them
+            self._replica = may_replicate(connection) and not (update is not None and update.fires)
 
     # the two jobs
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -13,6 +13,8 @@ from orchestrator.catalog.wanted import (
     Computed,
     Drafted,
     Expression,
+    NotNullProof,
+    Proofs,
     Question,
     Rejected,
 )
@@ -224,6 +226,27 @@ class TableFacts:
         answer = self.answers[question]
         assert isinstance(answer, Expression)
         return answer
+
+    def proof(self, column: str) -> str | None:
+        """A valid check of the table's own that the column is not null; asked by `NotNullProof`."""
+        answer = self.answers.get(NotNullProof(column=column))
+        there = {constraint.name for constraint in self.constraints}
+        found = answer.constraints if isinstance(answer, Proofs) else ()
+        return next((name for name in found if name in there), None)
+
+    def with_nulls(self, columns: Collection[str]) -> TableFacts:
+        """The table as it would be if these columns were not NOT NULL."""
+        return replace(
+            self,
+            columns=tuple(
+                replace(column, not_null=column.not_null and column.name not in columns) for column in self.columns
+            ),
+            constraints=tuple(
+                constraint
+                for constraint in self.constraints
+                if constraint.kind != "not_null" or set(columns).isdisjoint(constraint.columns)
+            ),
+        )
 
     def without(self, *, columns: Iterable[str], triggers: Iterable[str], names: Iterable[str]) -> TableFacts:
         """The table as it would be without objects of ours, to be compared with what a plan was compiled from."""

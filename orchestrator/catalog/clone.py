@@ -16,7 +16,17 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator.catalog import queries
-from orchestrator.catalog.wanted import AddedColumn, Answer, ColumnType, Computed, Expression, Question, Rejected
+from orchestrator.catalog.wanted import (
+    AddedColumn,
+    Answer,
+    ColumnType,
+    Computed,
+    Expression,
+    NotNullProof,
+    Proofs,
+    Question,
+    Rejected,
+)
 from orchestrator.database import fetch, primary_message, run, run_one, scalar, set_local, sqlstate
 from orchestrator.errors import OrchestratorError
 from phases.delta import Table
@@ -42,6 +52,7 @@ USE = SQL(
 INDEX = SQL("CREATE INDEX ON {clone} (({expression}\n))")
 NOT_IMMUTABLE = "42P17"
 PARSED = "orchestrator_expression"
+PROOF = "orchestrator_proof"
 
 
 @dataclass(frozen=True)
@@ -73,8 +84,13 @@ def drop_columns(connection: Connection, columns: Iterable[str]) -> None:
 # an author's words
 
 
-def answers(connection: Connection, questions: Sequence[Question], *, search_path: str) -> dict[Question, Answer]:
-    """What PostgreSQL makes of the questions. Names in them are looked up with `search_path`, and printed qualified."""
+def answers(
+    connection: Connection, questions: Sequence[Question], *, search_path: str, checks: Mapping[str, str]
+) -> dict[Question, Answer]:
+    """What PostgreSQL makes of the questions. Names in them are looked up with `search_path`, and printed qualified.
+
+    `checks`: definitions of the table's valid checks, by name.
+    """
     found: dict[Question, Answer] = {}
     # expressions may name the columns that are added
     for question in sorted(questions, key=lambda each: not isinstance(each, AddedColumn)):
@@ -86,6 +102,8 @@ def answers(connection: Connection, questions: Sequence[Question], *, search_pat
                     nested.commit()
                 case Computed():
                     found[question] = _expression(connection, question, search_path)
+                case NotNullProof():
+                    found[question] = _proofs(connection, question, checks)
         except DBAPIError as error:
             found[question] = Rejected(primary_message(error))
         finally:
@@ -164,6 +182,15 @@ def _immutable(connection: Connection, words: Composable) -> bool:
     finally:
         nested.rollback()
     return True
+
+
+def _proofs(connection: Connection, question: NotNullProof, checks: Mapping[str, str]) -> Proofs:
+    """Checks that read just as the one that we would add: what else may prove it, only the server's scan would tell."""
+    add = SQL("ALTER TABLE {} ADD CONSTRAINT {} CHECK ({} IS DISTINCT FROM NULL)")
+    _send(connection, add.format(CLONE, Identifier(PROOF), Identifier(question.column)))
+    row = fetch(connection, queries.CLONE_CONSTRAINT, {"clone": NAME, "name": PROOF})[0]
+    definition = next(iter(row.values()))
+    return Proofs(tuple(name for name, each in checks.items() if each == definition))
 
 
 # definitions under other names

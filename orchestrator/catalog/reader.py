@@ -126,7 +126,9 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
         with cloned(connection, table):
             made = [name for name in there if name in _made(wanted) and name not in renames]
             drop_columns(connection, made)
-            answered = answers(connection, wanted.questions, search_path=search_path)
+            answered = answers(
+                connection, wanted.questions, search_path=search_path, checks=_valid_checks(rows["constraints"])
+            )
             if set(renames) <= set(there) and _possible(renames):
                 touched = {
                     what: [
@@ -155,6 +157,10 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
         taken_names=frozenset(taken),
         **facts,
     )
+
+
+def _valid_checks(rows: Iterable[RowMapping]) -> dict[str, str]:
+    return {row["name"]: row["definition"] for row in rows if row["type"] == "c" and row["validated"]}
 
 
 def _made(wanted: Wanted) -> set[str]:

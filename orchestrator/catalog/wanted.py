@@ -29,7 +29,14 @@ class Computed:
     """What the author calls a column that has another name: (author's name, column)."""
 
 
-Question = AddedColumn | Computed
+@dataclass(frozen=True, kw_only=True)
+class NotNullProof:
+    """Which valid checks of the table prove that a column has no nulls. Answered by `Proofs`."""
+
+    column: str
+
+
+Question = AddedColumn | Computed | NotNullProof
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,13 +116,20 @@ class Expression:
 
 
 @dataclass(frozen=True)
+class Proofs:
+    """Checks by name."""
+
+    constraints: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Rejected:
     """PostgreSQL does not accept it."""
 
     message: str
 
 
-Answer = ColumnType | Expression | Rejected
+Answer = ColumnType | Expression | Proofs | Rejected
 
 
 @dataclass(frozen=True)
