@@ -11,6 +11,7 @@ from orchestrator.catalog.wanted import (
     Answer,
     ColumnType,
     Computed,
+    Drafted,
     Expression,
     NotNullProof,
     Proofs,
@@ -166,6 +167,9 @@ class TableFacts:
     may_create: bool
     partitioned: bool
     inherits: bool
+    exists: bool = True
+    """False: a change of the plan is to make it, and `drafted` is all there is to know."""
+    drafted: Drafted | None = None
     row_security_applies: bool
     rows: float
     """Estimate of the planner; -1 where the table was never analysed."""
