@@ -116,6 +116,18 @@ def unreachable(error: DBAPIError) -> DatabaseUnreachable:
     )
 
 
+def apart(engine: Engine, settings: str) -> Connection:
+    """A connection with settings of its own, in autocommit, which does not go back among the others when closed."""
+    connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    connection.detach()
+    try:
+        run(connection, settings)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def run(connection: Connection, sql: str) -> int:
     """Sends SQL as it is, and returns the number of rows it touched."""
     return connection.exec_driver_sql(sql, execution_options=_RAW).rowcount
