@@ -10,22 +10,18 @@ from itertools import pairwise
 from sqlalchemy import Connection, select
 
 from orchestrator.database import fetch
-from orchestrator.journal import tables
+from orchestrator.journal import store, tables
+from orchestrator.journal.store import Progress
 
-# one statement without a transaction around it: a runner that is frozen never holds the run's row.
-# The progress of a step under way counts throttled time every few seconds only
+# one statement without a transaction around it: a runner that is frozen never holds the run's row
 MEASURE = """
 INSERT INTO orchestrator.measurement (
   run_id, position, epoch, rows, blocks, batches, busy_ms, throttled, throttled_ms,
   replica_lag_s, wal_position, table_bytes)
-SELECT r.id, %(position)s, r.epoch, COALESCE(p.rows, 0), COALESCE(p.next_block, 0), COALESCE(p.batches, 0),
-       COALESCE(p.busy_ms, 0), p.throttle_reason,
-       COALESCE(p.throttled_ms, 0) + CASE WHEN p.throttled_since IS NULL THEN 0
-         ELSE 1000 * extract(epoch FROM pg_catalog.clock_timestamp() - p.updated_at)::float8 END,
+SELECT id, %(position)s, epoch, %(rows)s, %(blocks)s, %(batches)s, %(busy_ms)s, %(throttled)s, %(throttled_ms)s,
        %(replica_lag_s)s, pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0'), %(table_bytes)s
-FROM orchestrator.run r LEFT JOIN orchestrator.progress p ON p.run_id = r.id AND p.position = %(position)s
-WHERE r.id = %(run)s AND r.epoch = %(epoch)s
-FOR SHARE OF r
+FROM orchestrator.run WHERE id = %(run)s AND epoch = %(epoch)s
+FOR SHARE
 RETURNING position
 """
 # an epoch is one runner's: what happened between two of them was none of theirs
@@ -112,8 +108,27 @@ def measure(
     table_bytes: int | None,
 ) -> bool:
     """Adds a measurement; False: another runner has taken over, and nothing was written."""
-    values = {"run": run_id, "position": position, "epoch": epoch}
-    return bool(fetch(connection, MEASURE, {**values, "replica_lag_s": replica_lag_s, "table_bytes": table_bytes}))
+    mark = store.progress(connection, run_id, position)
+    values = {
+        "run": run_id,
+        "position": position,
+        "epoch": epoch,
+        "rows": mark.rows if mark else 0,
+        "blocks": mark.next_block if mark else 0,
+        "batches": mark.batches if mark else 0,
+        "busy_ms": mark.busy_ms if mark else 0,
+        "throttled": mark.throttle_reason if mark else None,
+        "throttled_ms": _throttled_ms(connection, mark) if mark else 0,
+        "replica_lag_s": replica_lag_s,
+        "table_bytes": table_bytes,
+    }
+    return bool(fetch(connection, MEASURE, values))
+
+
+def _throttled_ms(connection: Connection, mark: Progress) -> float:
+    """While it lasts, the marks count throttled time every few seconds only."""
+    lasting = 1000 * store.seconds_since(connection, mark.updated_at) if mark.throttled_since else 0
+    return mark.throttled_ms + max(0, lasting)
 
 
 def measurements(connection: Connection, run_id: int) -> list[Measurement]:
