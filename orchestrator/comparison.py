@@ -19,8 +19,10 @@ from phases.step import Phase, Verify
 BLOCKS = 16_384
 """128 MB a range: a second or so, so that no snapshot keeps dead rows of the whole database for longer."""
 SAMPLE = 10
-COMPARE = SQL("SELECT count(*) AS rows, count(*) FILTER (WHERE {differs}) AS differences FROM {table} WHERE {range}")
-FIRST = SQL("SELECT {keys} FROM {table} WHERE {range} AND ({differs}) LIMIT {limit}")
+COMPARE = SQL(
+    "SELECT count(*) AS rows, count(*) FILTER (WHERE {differs}) AS differences FROM {table} AS new WHERE {range}"
+)
+FIRST = SQL("SELECT {keys} FROM {table} AS new WHERE {range} AND ({differs}) LIMIT {limit}")
 
 
 @dataclass(frozen=True, kw_only=True)

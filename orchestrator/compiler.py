@@ -11,8 +11,9 @@ from orchestrator.changes import Change
 from orchestrator.errors import PlanRefused
 from orchestrator.plan import Plan
 from orchestrator.program import Placed, Program
+from orchestrator.succession import listed
 from phases import STEPS
-from phases.delta import Delta, Sync
+from phases.delta import Delta
 from phases.step import Phase, Step, Verify
 
 Refusal = tuple[str, str]
@@ -37,8 +38,8 @@ def compile_plan(plan: Plan, catalog: Catalog) -> Program:
         ),
         deltas=deltas,
         tables=tuple(sorted({table for delta in deltas for table in _tables(delta)})),
-        removes=tuple(f"{_display(delta)}.{column}" for delta in deltas for column in delta.drop),
-        adds=tuple(f"{_display(delta)}.{column.name}" for delta in deltas for column in delta.add),
+        removes=tuple(each for delta in deltas for each in delta.removes),
+        adds=tuple(each for delta in deltas for each in delta.adds),
         warnings=tuple(
             dict.fromkeys(warning for change in plan.changes for warning in change.warnings(catalog, plan.name))
         ),
@@ -69,18 +70,22 @@ def _merged(deltas: Sequence[Delta]) -> Delta:
         for field in fields(Delta)
         if field.name not in ("table", "sync", "key")
     }
-    pairs = tuple(dict.fromkeys(pair for delta in deltas for pair in delta.sync.pairs))
-    sync: Sync = replace(first.sync, pairs=pairs)
+    syncs = [delta.sync for delta in deltas if delta.sync is not None]
+    sync = (
+        replace(
+            syncs[0],
+            links=tuple(dict.fromkeys(link for each in syncs for link in each.links)),
+            fills=tuple(dict.fromkeys(fill for each in syncs for fill in each.fills)),
+        )
+        if syncs
+        else None
+    )
     return replace(first, sync=sync, **merged)  # type: ignore[arg-type]  # each value comes from the field it goes to
 
 
 def _tables(delta: Delta) -> set[str]:
     ends = {end for key in delta.foreign_keys for end in (key.table, key.references)}
     return {f"{table.schema}.{table.name}" for table in {delta.table, *ends}}
-
-
-def _display(delta: Delta) -> str:
-    return f"{delta.table.schema}.{delta.table.name}"
 
 
 def _refusals(plan: Plan, catalog: Catalog) -> Iterable[Refusal]:
@@ -90,28 +95,78 @@ def _refusals(plan: Plan, catalog: Catalog) -> Iterable[Refusal]:
 
 def _conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]:
     """Changes of one plan that stand in each other's way."""
-    sources = Counter((catalog.table(c.table).display, old) for c in changes for old in c.renames)
-    targets = Counter(
-        (catalog.table(c.table).display, new) for c in changes for old, new in c.renames.items() if old != new
-    )
-    for (table, column), count in sources.items():
+    touched = Counter((catalog.table(c.table).display, column) for c in changes for column in c.touches)
+    adjusted = Counter((catalog.table(c.table).display, *adjusted) for c in changes for adjusted in c.adjusts)
+    made = Counter((catalog.table(c.table).display, column) for c in changes for column in c.makes - c.touches)
+    for (table, column, what), count in adjusted.items():
+        if (table, column) in touched:
+            yield (
+                f'column "{column}" of "{table}" gets another {what} in this plan, and is changed or dropped as well',
+                "make two plans of it, one after the other",
+            )
+        if count > 1:
+            yield f'{count} changes are about {what} of column "{column}" of "{table}"', "keep one of these changes"
+    for (table, column), count in touched.items():
         if count > 1:
             yield f'column "{column}" of "{table}" is changed {count} times', "keep one of these changes"
-    for (table, column), count in targets.items():
+    for (table, column), count in made.items():
         if count > 1:
             yield f'{count} changes make a column "{column}" of "{table}"', "give each another name"
-        if (table, column) in sources:
+        if (table, column) in touched:
             yield (
                 f'column "{column}" of "{table}" is both an old and a new name in this plan',
                 "make two plans of it, one after the other",
             )
-    changed = {catalog.table(change.table).table for change in changes}
+    yield from _order(changes, catalog)
+    yield from _torn(changes, catalog)
+    changed = {catalog.table(change.table).table: change.touches for change in changes}
     for change in changes:
         facts = catalog.table(change.table)
         for key in facts.foreign_keys:
-            other = key.references if key.table == facts.table else key.table
-            if other != facts.table and other in changed:
+            ends = {key.table: key.columns, key.references: key.referenced_columns}
+            if len(ends) == 2 and all(not changed.get(end, set()).isdisjoint(columns) for end, columns in ends.items()):
                 yield (
                     f'foreign key "{key.name}" ties two tables of this plan together',
                     "make two plans of it, one after the other",
+                )
+
+
+def _order(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]:
+    """The trigger goes through the changes in the order of the plan: a value is computed from what is up to date."""
+    for position, change in enumerate(changes):
+        table, reads = catalog.table(change.table).display, change.reads(catalog)
+        for other_position, other in enumerate(changes):
+            if other is change or catalog.table(other.table).display != table:
+                continue
+            for column in sorted(reads & other.makes):
+                yield (
+                    f'"{column}" is read by an expression of this plan that makes it',
+                    "compute from the columns that are there before the plan",
+                )
+            for column in sorted(reads & other.keeps) if other_position > position else ():
+                yield (
+                    f'{change.kind} reads "{column}" before {other.kind} has brought it up to date',
+                    f'put the {other.kind} of "{column}" first in the plan',
+                )
+
+
+def _torn(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]:
+    """What hangs on a column that goes and on one that gets a successor can neither go nor stay."""
+    for name in dict.fromkeys(change.table for change in changes):
+        facts = catalog.table(name)
+        there = [change for change in changes if catalog.table(change.table).display == facts.display]
+        gone = {column for change in there for column in change.drops}
+        renamed = {old for old, _ in facts.renames}
+        objects = (
+            *((f'index "{each.name}"', each.reads) for each in facts.indexes if each.constraint is None),
+            *((f'constraint "{each.name}"', each.reads) for each in facts.constraints),
+            *((f'statistics "{each.name}"', each.reads) for each in facts.statistics),
+            *((f'foreign key "{each.name}"', each.columns) for each in facts.foreign_keys if each.table == facts.table),
+        )
+        for described, reads in objects:
+            if not gone.isdisjoint(reads) and not renamed.isdisjoint(reads):
+                yield (
+                    f"{described} covers {listed(sorted(gone & set(reads)))}, which goes, and "
+                    f"{listed(sorted(renamed & set(reads)))}, which gets another name",
+                    "drop it before, or make two plans of it, one after the other",
                 )

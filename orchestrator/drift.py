@@ -14,7 +14,8 @@ from orchestrator.plan import restore
 from orchestrator.planning import read_catalog
 from orchestrator.program import load_deltas
 from orchestrator.succession import dependent_refusals, table_refusals
-from phases.delta import Delta
+from phases.constrain import proof_of
+from phases.delta import Delta, ForeignKey, Index, Statistics, UniqueKey
 from phases.step import Phase
 
 
@@ -35,8 +36,9 @@ def check_drift(context: Context, run: Run, phase: Phase) -> None:
         ) from error
     changes = [line for before, now in zip(stored, current, strict=True) for line in _differences(before, now)]
     # a view made since would let contract drop foreign keys and indexes, and then stop it at the column
-    for facts in catalog.tables.values():
-        refusals = (*table_refusals(facts), *dependent_refusals(facts))
+    for delta in stored:
+        facts = next(each for each in catalog.tables.values() if each.table == delta.table)
+        refusals = (*table_refusals(facts), *dependent_refusals(facts, delta.drop))
         changes += [f"{reason}\n    → {advice}" for reason, advice in refusals]
     if changes:
         raise CatalogDrifted(
@@ -55,19 +57,25 @@ def without_ours(catalog: Catalog, deltas: Sequence[Delta]) -> Catalog:
         if delta is not None:
             facts = facts.without(
                 columns=[column.name for column in delta.add],
-                triggers=[delta.sync.trigger],
-                names={
-                    *(index.name for index in delta.indexes),
-                    *(key.name for key in delta.unique_keys),
-                    *(constraint.name for constraint in delta.constraints),
-                    *(key.name for key in delta.foreign_keys),
-                    *(statistics.name for statistics in delta.statistics),
-                    delta.sync.function,
-                    delta.sync.counter,
-                },
-            )
+                triggers=[delta.sync.trigger] if delta.sync else [],
+                names=_made_by(delta),
+            ).with_nulls(delta.not_null)
         tables[name] = facts
     return replace(catalog, tables=tables)
+
+
+def _made_by(delta: Delta) -> set[str]:
+    """Names of what the run makes beside the old shape; a name that it will take over is still the old object's."""
+    successors: tuple[Index | UniqueKey | ForeignKey | Statistics, ...] = (
+        *delta.indexes,
+        *delta.unique_keys,
+        *delta.foreign_keys,
+        *delta.statistics,
+    )
+    made = {each.name for each in successors} | {each.name for each in delta.constraints}
+    made -= {each.old_name for each in successors if each.old_name is not None}
+    made |= {proof_of(delta.table, column) for column in delta.not_null}
+    return made | ({delta.sync.function, delta.sync.counter} if delta.sync else set())
 
 
 _PARTS = {
@@ -81,12 +89,16 @@ _PARTS = {
     "identities": "identity of",
     "sequences": "sequence",
     "not_null": "NOT NULL of",
+    "proofs": "check of not null of",
     "key": "primary key column",
 }
 
 
 def _differences(before: Delta, now: Delta) -> Iterator[str]:
-    names = {pair.new: pair.old for pair in before.sync.pairs}
+    links = before.sync.links if before.sync else ()
+    names = {link.new[0]: link.old[0] for link in links if len(link.new) == len(link.old) == 1}
+    if before.sync != now.sync:
+        yield f"what is computed from what on {before.table.schema}.{before.table.name} is different"
     for part, word in _PARTS.items():
         old = {_label(item, names): item for item in getattr(before, part)}
         new = {_label(item, names): item for item in getattr(now, part)}

@@ -70,23 +70,28 @@ def for_code(run: Run, code: Code) -> Verdict:
     where = f'run "{run.name}" is in {run.phase}/{run.status}'
     if code == "old":
         newer = f"{run.release} or later" if run.release else "one that uses the new shape"
-        contracted = run.phase is Phase.CONTRACT and run.status not in (Status.ABORTED, Status.ABORTING)
+        gone = run.phase is Phase.CONTRACT and run.status not in (Status.ABORTED, Status.ABORTING)
+        contracted = gone and bool(run.removes)
         return Verdict(
             run=run.name,
             allowed=not contracted,
             reason=f"{where}: older code misses {', '.join(run.removes)}"
             if contracted
-            else f"{where}: {', '.join(run.removes)} still there",
+            else f"{where}: {', '.join(run.removes) or 'all that older code needs is'} still there",
             hint=f"an older release cannot come back: deploy {newer}" if contracted else None,
         )
     if run.has_finished(Phase.CONSTRAIN):
-        return Verdict(run=run.name, allowed=True, reason=f"{where}: {', '.join(run.adds)} complete")
+        return Verdict(
+            run=run.name,
+            allowed=True,
+            reason=f"{where}: {', '.join(run.adds) or 'all that newer code needs is'} complete",
+        )
     if run.status is Status.ABORTED and run.withdrawn:
         return Verdict(run=run.name, allowed=True, reason=f"{where}: withdrawn, no release needs it")
     return Verdict(
         run=run.name,
         allowed=False,
-        reason=f"{where}: {', '.join(run.adds)} not complete yet",
+        reason=f"{where}: {', '.join(run.adds) or 'what newer code needs is'} not complete yet",
         hint=_way_to(Phase.CONSTRAIN, run),
     )
 

@@ -9,7 +9,8 @@ from sqlalchemy.exc import DBAPIError
 
 from orchestrator import database
 from orchestrator.catalog import Catalog
-from orchestrator.catalog.reader import Request, read
+from orchestrator.catalog.reader import read
+from orchestrator.catalog.wanted import Request, Wanted
 from orchestrator.compiler import compile_plan
 from orchestrator.context import Context, connected, journal
 from orchestrator.errors import IllegalTransition, OrchestratorError
@@ -34,13 +35,13 @@ def read_catalog(context: Context, plan: Plan, resolved: Collection[Table] = ())
 
     `resolved`: the tables of a run that has started. Whoever goes on with it may have another search_path.
     """
-    renames: dict[str, dict[str, str]] = {}
+    wanted: dict[str, Wanted] = {}
     for change in plan.changes:
-        renames.setdefault(change.table, {}).update(change.renames)
-    named = {split_table(table) for table in renames}
+        wanted[change.table] = wanted.get(change.table, Wanted()) | change.wanted
+    named = {split_table(table) for table in wanted}
     requests = {
         table: Request(_resolved(split_table(table), [each for each in resolved if each not in named]), each)
-        for table, each in renames.items()
+        for table, each in wanted.items()
     }
     with connected(context.engine(direct=True)) as connection:
         database.set_short(connection)

@@ -32,9 +32,9 @@ class Program:
     tables: tuple[str, ...]
     """`schema.table` of every table that a step alters: no two runs may share one."""
     removes: tuple[str, ...]
-    """`schema.table.column` that contract takes away from older releases."""
+    """What contract takes away from older releases, such as `schema.table.column`."""
     adds: tuple[str, ...]
-    """`schema.table.column` that newer releases need."""
+    """What newer releases need."""
     warnings: tuple[str, ...]
 
     def of(self, phase: Phase) -> Iterator[Placed]:

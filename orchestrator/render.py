@@ -56,7 +56,10 @@ def status_one(view: View) -> str:
     lines = [f"{run.name}: {run.phase} {run.status}, {done} of {len(Phase)} phases done {_mark(view)}".rstrip()]
     if run.release:
         lines.append(f"  release    {run.release} is the first that uses the new shape")
-    lines.append(f"  replaces   {', '.join(run.removes)} by {', '.join(run.adds)}")
+    if run.removes:
+        lines.append(f"  removes    {', '.join(run.removes)}")
+    if run.adds:
+        lines.append(f"  adds       {', '.join(run.adds)}")
     if view.step:
         lines.append(f"  step       {view.steps_done + 1} of {view.steps_total}: {view.step}")
     if view.progress:
@@ -265,7 +268,7 @@ def timeouts(step: Step, settings: Settings) -> dict[str, int | None]:
 
 def plan_text(program: Program, catalog: Catalog, settings: Settings, knobs: Knobs) -> str:
     """A program for the eye: phases, steps, what each locks and for how long at most."""
-    lines = [f"plan {program.plan}: {', '.join(program.removes)} becomes {', '.join(program.adds)}"]
+    lines = [f"plan {program.plan}: {_effect(program)}"]
     for facts in catalog.tables.values():
         rows = f"about {facts.rows:,.0f} rows" if facts.rows >= 0 else "never analysed"
         lines.append(f"  table {facts.display}: {rows}, {size(facts.bytes)}, indexes {size(facts.index_bytes)}")
@@ -277,6 +280,13 @@ def plan_text(program: Program, catalog: Catalog, settings: Settings, knobs: Kno
             lines.append(f"      {_locks(placed.step, settings, knobs)}")
     lines += ["", f"nothing was changed; start with: orchestrator advance {program.plan}"]
     return "\n".join(lines)
+
+
+def _effect(program: Program) -> str:
+    removes, adds = ", ".join(program.removes), ", ".join(program.adds)
+    if removes and adds:
+        return f"{removes} becomes {adds}"
+    return f"removes {removes}" if removes else f"adds {adds}" if adds else "no name changes"
 
 
 def _locks(step: Step, settings: Settings, knobs: Knobs) -> str:
@@ -332,7 +342,7 @@ def _table_script(step: Any) -> str:
 
     parts = {"table": catalog_sql(step.table), "differs": catalog_sql(step.differs)}
     if not isinstance(step, Batches):
-        return text(SQL("SELECT count(*) AS must_be_0 FROM {table} WHERE {differs};").format(**parts))
+        return text(SQL("SELECT count(*) AS must_be_0 FROM {table} AS new WHERE {differs};").format(**parts))
     loop = text(SQL(_LOOP).format(**parts, assignments=catalog_sql(step.assignments), name=Literal(step.table)))
     return text(SQL("DO {};").format(Literal(loop)))
 
@@ -343,7 +353,7 @@ DECLARE
   first bigint := 0;
 BEGIN
   WHILE first < blocks LOOP
-    UPDATE {table} SET {assignments}
+    UPDATE {table} AS new SET {assignments}
     WHERE ctid >= format('(%s,0)', first)::tid AND ctid < format('(%s,0)', first + 128)::tid AND ({differs});
     COMMIT;
     first := first + 128;

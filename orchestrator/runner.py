@@ -41,7 +41,7 @@ def advance(
     confirm_contract: bool = False,
     take_over: bool = False,
 ) -> Run:
-    """Runs the next phase, or all up to `to`; goes on with what was interrupted.
+    """Runs the next phase that has anything to do, or all up to `to`; goes on with what was interrupted.
 
     Raises:
         RunHeld: another runner works on it.
@@ -50,7 +50,7 @@ def advance(
         LockNotObtained, StepFailed, StoppedOnRequest: `advance` again goes on from there.
     """
     run = _start(context, name)
-    target = to or _next_phase(run)
+    target = to or _next_phase(context, run)
     if run.status is Status.COMPLETE or (not target.begins_before(run.phase) and run.has_finished(target)):
         context.reporter.note(f'run "{run.name}" has finished {target} already')
         return run
@@ -103,17 +103,25 @@ def _start(context: Context, name: str) -> Run:
             raise
 
 
-def _next_phase(run: Run) -> Phase:
-    if run.status is Status.WAITING:
-        following = run.phase.next
-        assert following is not None
-        return following
-    return run.phase
+def _next_phase(context: Context, run: Run) -> Phase:
+    """The phase to run next, and with it all that have nothing to do on this run; contract is never one of these."""
+    with journal(context) as connection:
+        busy = {row.phase for row in store.steps(connection, run.id)}
+    order = list(Phase)
+    first = order.index(run.phase) + (run.status is Status.WAITING)
+    target = next((phase for phase in order[first:] if phase in busy or phase is Phase.CONSTRAIN), Phase.CONTRACT)
+    for phase in order[order.index(target) + 1 : -1]:
+        if phase in busy:
+            break
+        target = phase
+    return target
 
 
 def _check_contract_gate(context: Context, run: Run, target: Phase, *, confirmed: bool) -> None:
     """Contract has no way back: it wants the operator's word, and the time it was given to soak."""
-    if target is not Phase.CONTRACT:
+    with journal(context) as connection:
+        nothing_to_do = all(row.phase is not Phase.CONTRACT for row in store.steps(connection, run.id))
+    if target is not Phase.CONTRACT or nothing_to_do:
         return
     release = f" older than {run.release}" if run.release else " that uses the old shape"
     if not confirmed:

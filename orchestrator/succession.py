@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from orchestrator import catalog as facts_of
 from orchestrator.catalog import SYSTEM_COLUMNS, Catalog, TableFacts
+from orchestrator.catalog.wanted import AddedColumn, ColumnType
 from phases import names
 from phases.delta import (
     Default,
     Delta,
+    Fill,
     ForeignKey,
     Identity,
     Index,
+    Link,
     NewColumn,
     OwnedSequence,
-    Pair,
     Statistics,
     Sync,
     TableConstraint,
@@ -45,35 +47,49 @@ _ADVICE = {
 
 
 class Succession:
-    """The renamed columns of one table: refusals, warnings and the delta, from what the catalog said."""
+    """Columns of one table and those that take over from them: refusals, warnings and the delta."""
 
-    def __init__(self, catalog: Catalog, facts: TableFacts, plan: str) -> None:
+    def __init__(self, catalog: Catalog, facts: TableFacts, plan: str, renames: Mapping[str, str]) -> None:
         self.catalog = catalog
         self.facts = facts
-        self.renames = dict(facts.renames)
-        identity = f"{facts.table.schema}.{facts.table.name}"
-        self._seed = (plan, identity)
-        self.sync = Sync(
-            pairs=tuple(
-                Pair(
-                    old=old,
-                    new=new,
-                    old_has_default=facts.column(old).default is not None or facts.column(old).identity != "",
+        self.renames = dict(renames)
+        # what hangs on columns of several changes is made once, and named once
+        self._all = dict(facts.renames)
+        self._seed = (plan, facts.display)
+        self.sync = sync_of(
+            facts,
+            plan,
+            links=tuple(
+                Link.copy(
+                    old,
+                    new,
+                    always_given=facts.column(old).default is not None or facts.column(old).identity != "",
+                    comparison=facts.column(old).comparison,
                 )
                 for old, new in self.renames.items()
             ),
-            trigger=names.trigger_of(plan, identity),
-            function=names.function_of(plan, identity),
-            counter=names.counter_of(plan, identity),
         )
+        self._indexes = tuple(each for each in facts.indexes if self._reads(each))
+        self._foreign_keys = tuple(
+            key
+            for key in facts.foreign_keys
+            if (key.table == facts.table and not self.renames.keys().isdisjoint(key.columns))
+            or (key.references == facts.table and not self.renames.keys().isdisjoint(key.referenced_columns))
+        )
+        self._sequences = tuple(each for each in facts.sequences if each.column in self.renames)
+
+    def _reads(self, item: facts_of.Index | facts_of.Constraint | facts_of.Statistics) -> bool:
+        return not self.renames.keys().isdisjoint(item.reads)
 
     def delta(self) -> Delta:
         """Everything the phases have to do for these columns."""
         columns = [self.facts.column(old) for old in self.renames]
-        indexes = tuple(self._index(index) for index in self.facts.indexes)
+        indexes = tuple(self._index(index) for index in self._indexes)
         return Delta(
             table=self.facts.table,
             sync=self.sync,
+            removes=tuple(f"{self.facts.display}.{old}" for old in self.renames),
+            adds=tuple(f"{self.facts.display}.{new}" for new in self.renames.values()),
             add=tuple(self._new_column(column) for column in columns),
             drop=tuple(self.renames),
             key=self.facts.primary_key,
@@ -85,17 +101,17 @@ class Succession:
             constraints=tuple(
                 self._constraint(constraint) for constraint in self._constraints("not_null", "check", "exclude")
             ),
-            foreign_keys=tuple(map(self._foreign_key, self.facts.foreign_keys)),
-            statistics=tuple(map(self._statistics, self.facts.statistics)),
+            foreign_keys=tuple(map(self._foreign_key, self._foreign_keys)),
+            statistics=tuple(self._statistics(each) for each in self.facts.statistics if self._reads(each)),
             defaults=tuple(
                 Default(column=self.renames[column.name], expression=column.default)
                 for column in columns
                 if column.default is not None
             ),
-            identities=tuple(self._identity(s) for s in self.facts.sequences if s.identity),
+            identities=tuple(self._identity(s) for s in self._sequences if s.identity),
             sequences=tuple(
                 OwnedSequence(schema=s.schema, name=s.name, column=self.renames[s.column])
-                for s in self.facts.sequences
+                for s in self._sequences
                 if not s.identity
             ),
         )
@@ -104,23 +120,17 @@ class Succession:
         """What stands against it."""
         facts, table = self.facts, self.facts.display
         yield from table_refusals(facts)
-        if facts.table.schema in _OURS or facts.table.schema.startswith("pg_"):
-            yield f'"{table}" is a table of the system or of this program', "plans are for the application's tables"
-        if not facts.may_create:
-            yield (
-                f'our role may not create in schema "{facts.table.schema}"',
-                f'GRANT CREATE ON SCHEMA "{facts.table.schema}" to it: the trigger\'s function lives beside the table',
-            )
+        yield from sync_refusals(facts, self.sync)
         for old, new in self.renames.items():
             yield from self._column_refusals(old, new)
-        yield from dependent_refusals(facts)
-        for index in facts.indexes:
+        yield from dependent_refusals(facts, self.renames)
+        for index in self._indexes:
             if not index.valid:
                 yield (
                     f'index "{index.name}" is not valid: a build in progress, or one that failed',
                     "let the build finish, or DROP INDEX CONCURRENTLY it, then try again",
                 )
-        for key in facts.foreign_keys:
+        for key in self._foreign_keys:
             yield from self._foreign_key_refusals(key)
         if facts.bytes > EXCLUSION_LIMIT_BYTES:
             for constraint in self._constraints("exclude"):
@@ -129,32 +139,14 @@ class Succession:
                     f'and "{table}" has more than {EXCLUSION_LIMIT_BYTES // 1024 // 1024} MB',
                     "drop the constraint for the time of the run, or leave the column as it is",
                 )
-        for name in (self.sync.trigger, self.sync.function, self.sync.counter):
-            if name in facts.taken_names or any(trigger.name == name for trigger in facts.triggers):
-                yield f'"{name}" exists already, left by an earlier run or by hand', "look at it and drop it"
 
     def warnings(self) -> Iterator[str]:
         """What the operator should know."""
         facts = self.facts
-        later = [t for t in facts.triggers if t.before_row and t.name.encode() > self.sync.trigger.encode()]
-        for trigger in later:
-            yield (
-                f'trigger "{trigger.name}" fires after ours (byte order of names): if it changes '
-                f'{_listed(self.renames)}, old and new will differ; rename it to sort before "{self.sync.trigger}"'
-            )
-        for trigger in facts.triggers:
-            if trigger.mentions:
-                yield (
-                    f'function {trigger.function} of trigger "{trigger.name}" mentions {_listed(trigger.mentions)}: '
-                    "after contract that column is gone"
-                )
-            silent = self.catalog.may_replicate and trigger.enabled == "O"
-            if trigger.fires_on_update and trigger.enabled != "D" and not silent:
-                why = "it is enabled for replicas" if self.catalog.may_replicate else "our role may not silence it"
-                yield f'trigger "{trigger.name}" will fire for every row of the backfill: {why}'
+        yield from sync_warnings(self.catalog, facts, self.sync, self.renames)
         for publication in facts.publications:
             yield (
-                f'the table is published by "{publication}": add {_listed(self.renames.values())} at the subscribers '
+                f'the table is published by "{publication}": add {listed(self.renames.values())} at the subscribers '
                 "before expand, or their apply workers stop"
             )
         for constraint in self._constraints("primary_key", "unique"):
@@ -163,7 +155,7 @@ class Succession:
                     f'constraint "{constraint.name}" is deferrable: while its new index is built, and until the '
                     "constraint stands, uniqueness of the new column is checked at once"
                 )
-        for index in facts.indexes:
+        for index in self._indexes:
             if index.unique:
                 yield (
                     f'until contract unique index "{index.name}" has a successor that is unique too, and ON CONFLICT '
@@ -179,7 +171,7 @@ class Succession:
                 )
 
     def _constraints(self, *kinds: str) -> Iterator[facts_of.Constraint]:
-        return (constraint for constraint in self.facts.constraints if constraint.kind in kinds)
+        return (each for each in self.facts.constraints if each.kind in kinds and self._reads(each))
 
     def _needs_not_null(self, column: facts_of.Column) -> bool:
         named = any(column.name in constraint.columns for constraint in self._constraints("not_null"))
@@ -200,7 +192,7 @@ class Succession:
 
     def _named(self, old: str) -> tuple[str, str | None]:
         """The name under which an object is built, and the one it takes at contract if that is another."""
-        wanted = names.successor(old, self.renames)
+        wanted = names.successor(old, self._all)
         if wanted != old and wanted not in self.facts.taken_names:
             return wanted, None
         return names.derived(f"{old}_next", *self._seed), old
@@ -227,7 +219,7 @@ class Succession:
         )
 
     def _unique_key(self, constraint: facts_of.Constraint) -> UniqueKey:
-        index = next(index for index in self.facts.indexes if index.constraint == constraint.name)
+        index = next(index for index in self._indexes if index.constraint == constraint.name)
         name, rename_to = self._named(constraint.name)
         primary = constraint.kind == "primary_key"
         return UniqueKey(
@@ -260,7 +252,7 @@ class Succession:
         here = self.facts.table
 
         def renamed(table: object, columns: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(self.renames.get(c, c) for c in columns) if table == here else columns
+            return tuple(self._all.get(c, c) for c in columns) if table == here else columns
 
         if key.table == here:
             name, rename_to = self._named(key.name)
@@ -311,15 +303,8 @@ class Succession:
         column, table = self.facts.column(old), self.facts.display
         if old == new:
             yield f'column "{old}" is renamed to itself', 'give another name in "to"'
-        elif self.facts.has_column(new):
-            yield (
-                f'table "{table}" already has a column "{new}"',
-                'give another name in "to", or drop that column first',
-            )
-        if new in SYSTEM_COLUMNS:
-            yield f'"{new}" is the name of a system column', 'give another name in "to"'
-        if len(new.encode()) > names.MAX_BYTES:
-            yield f'"{new}" is longer than {names.MAX_BYTES} bytes', "PostgreSQL would cut it; give a shorter name"
+        else:
+            yield from name_refusals(self.facts, new)
         if column.generated:
             yield (
                 f'column "{old}" of "{table}" is generated',
@@ -351,6 +336,75 @@ class Succession:
             )
 
 
+def sync_of(facts: TableFacts, plan: str, *, links: tuple[Link, ...] = (), fills: tuple[Fill, ...] = ()) -> Sync:
+    """The one trigger of a plan on a table; changes of the same table share it."""
+    return Sync(
+        links=links,
+        fills=fills,
+        trigger=names.trigger_of(plan, facts.display),
+        function=names.function_of(plan, facts.display),
+        counter=names.counter_of(plan, facts.display),
+    )
+
+
+def sync_refusals(facts: TableFacts, sync: Sync) -> Iterator[Refusal]:
+    """What stands against a trigger of ours on a table."""
+    if not facts.may_create:
+        yield (
+            f'our role may not create in schema "{facts.table.schema}"',
+            f'GRANT CREATE ON SCHEMA "{facts.table.schema}" to it: the trigger\'s function lives beside the table',
+        )
+    for name in (sync.trigger, sync.function, sync.counter):
+        if name in facts.taken_names or any(trigger.name == name for trigger in facts.triggers):
+            yield f'"{name}" exists already, left by an earlier run or by hand', "look at it and drop it"
+
+
+def sync_warnings(catalog: Catalog, facts: TableFacts, sync: Sync, gone: Collection[str]) -> Iterator[str]:
+    """What the application's own triggers have to do with ours; `gone`: columns that contract drops."""
+    written = sorted({column for link in sync.links for column in link.old} | set(gone), key=str)
+    for trigger in facts.triggers:
+        if trigger.before_row and trigger.name.encode() > sync.trigger.encode():
+            yield (
+                f'trigger "{trigger.name}" fires after ours (byte order of names): if it changes '
+                f'{listed(written)}, old and new will differ; rename it to sort before "{sync.trigger}"'
+            )
+    for trigger in facts.triggers:
+        mentions = [column for column in trigger.mentions if column in gone]
+        if mentions:
+            yield (
+                f'function {trigger.function} of trigger "{trigger.name}" mentions {listed(mentions)}: '
+                "after contract that column is gone"
+            )
+        silent = catalog.may_replicate and trigger.enabled == "O"
+        if trigger.fires_on_update and trigger.enabled != "D" and not silent:
+            why = "it is enabled for replicas" if catalog.may_replicate else "our role may not silence it"
+            yield f'trigger "{trigger.name}" will fire for every row of the backfill: {why}'
+
+
+def name_refusals(facts: TableFacts, name: str) -> Iterator[Refusal]:
+    """What stands against a column of that name."""
+    if facts.has_column(name):
+        yield (
+            f'table "{facts.display}" already has a column "{name}"',
+            "give another name, or drop that column first",
+        )
+    if name in SYSTEM_COLUMNS:
+        yield f'"{name}" is the name of a system column', "give another name"
+    if len(name.encode()) > names.MAX_BYTES:
+        yield f'"{name}" is longer than {names.MAX_BYTES} bytes', "PostgreSQL would cut it; give a shorter name"
+
+
+def new_column_refusals(facts: TableFacts, question: AddedColumn) -> Iterator[Refusal]:
+    """What stands against a column that a plan adds."""
+    yield from name_refusals(facts, question.name)
+    answer = facts.answers.get(question)
+    if isinstance(answer, ColumnType) and answer.constrained_domain:
+        yield (
+            f'the type of column "{question.name}" is domain {answer.type}, which has constraints or a default',
+            "adding it would rewrite the whole table under ACCESS EXCLUSIVE: take the domain's base type, with a check",
+        )
+
+
 def table_refusals(facts: TableFacts) -> Iterator[Refusal]:
     """What must be true of the whole table, when a plan is compiled and still before each phase."""
     if facts.partitioned or facts.inherits:
@@ -358,6 +412,8 @@ def table_refusals(facts: TableFacts) -> Iterator[Refusal]:
             f'table "{facts.display}" is partitioned, a partition, or takes part in inheritance',
             "not supported yet: each partition would need its own ranges and indexes",
         )
+    if facts.table.schema in _OURS or facts.table.schema.startswith("pg_"):
+        yield f'"{facts.display}" is a table of the system or of this program', "plans are for the application's tables"
     if not facts.owned:
         yield f'our role does not own table "{facts.display}"', "connect as its owner, or as a member of that role"
     if facts.row_security_applies:
@@ -367,9 +423,11 @@ def table_refusals(facts: TableFacts) -> Iterator[Refusal]:
         )
 
 
-def dependent_refusals(facts: TableFacts) -> Iterator[Refusal]:
+def dependent_refusals(facts: TableFacts, gone: Collection[str]) -> Iterator[Refusal]:
     """What names a column that is to go, and would stop contract when it is too late to turn back."""
     for dependent in facts.dependents:
+        if dependent.column not in gone:
+            continue
         yield f'{_described(dependent)} names column "{dependent.column}" of "{facts.display}"', _ADVICE[dependent.kind]
 
 
@@ -381,5 +439,6 @@ def _described(dependent: facts_of.Dependent) -> str:
     )
 
 
-def _listed(columns: Iterable[str]) -> str:
+def listed(columns: Iterable[str]) -> str:
+    """Names in quotes, with commas."""
     return ", ".join(f'"{column}"' for column in columns)

@@ -4,40 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL
 
-from phases.delta import Delta
-from phases.sql import differ, lock, names, qualified, text
+from phases.delta import Delta, Sync
+from phases.sql import lock, names, qualified, text
 from phases.step import Batches, LockMode, Step, Verify
+from phases.sync import assignments, out_of_step
 
 
 def steps(delta: Delta) -> Iterator[Step]:
     """Batches and their verification take ROW EXCLUSIVE and ACCESS SHARE: what any application statement takes."""
+    condition = out_of_step(delta.sync) if delta.sync else None
+    if delta.sync is None or condition is None:
+        return
     batches = Batches(
-        title=f"copy {', '.join(f'{pair.old} to {pair.new}' for pair in delta.sync.pairs)}",
+        title=f"fill {_listed(delta.sync)}",
         table=text(qualified(delta.table)),
-        assignments=text(
-            SQL(", ").join(
-                SQL("{} = {}").format(Identifier(pair.new), Identifier(pair.old)) for pair in delta.sync.pairs
-            )
-        ),
-        differs=text(differ(delta.sync.pairs)),
+        assignments=text(SQL(", ").join(assignments(delta.sync))),
+        differs=text(condition),
         guard=delta.sync.trigger,
+        fires=any(fill.fires for fill in delta.sync.fills if fill.existing),
         locks=(lock(LockMode.ROW_EXCLUSIVE, delta.table),),
     )
     yield batches
-    yield verification(delta, repair=batches)
+    yield from verification(delta, repair=batches)
 
 
-def verification(delta: Delta, *, repair: Batches | None) -> Verify:
+def verification(delta: Delta, *, repair: Batches | None) -> Iterator[Verify]:
     """The comparison of every row; the same before constrain (with repair) and before contract (without)."""
-    return Verify(
-        title=f"verify that {', '.join(f'{pair.new} equals {pair.old}' for pair in delta.sync.pairs)} in every row",
+    condition = out_of_step(delta.sync) if delta.sync else None
+    if delta.sync is None or condition is None:
+        return
+    yield Verify(
+        title=f"verify {_listed(delta.sync)} in every row",
         table=text(qualified(delta.table)),
-        differs=text(differ(delta.sync.pairs)),
+        differs=text(condition),
         keys=text(names(delta.key)) if delta.key else "ctid",
         key_names=delta.key or ("ctid",),
         repair=repair,
         guard=delta.sync.trigger,
         locks=(lock(LockMode.ACCESS_SHARE, delta.table),),
     )
+
+
+def _listed(sync: Sync) -> str:
+    links = (f"{', '.join(link.new)} from {', '.join(link.old)}" for link in sync.links)
+    return "; ".join((*links, *(fill.value.column for fill in sync.fills if fill.existing)))

@@ -19,7 +19,20 @@ ADD_NOT_VALID = SQL("ALTER TABLE {table} ADD CONSTRAINT {name} {definition} NOT 
 VALIDATE = SQL("ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
 SET_NOT_NULL = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL")
 DROP_NOT_NULL = SQL("ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL")
-IS_NOT_NULL = SQL("CHECK ({column} IS NOT NULL)")
+# not IS NOT NULL: of a composite type that says more, and would not be taken as a proof
+IS_NOT_NULL = SQL("CHECK ({column} IS DISTINCT FROM NULL)")
+IS_NULL = SQL("{column} IS NOT DISTINCT FROM NULL")
+# raises as the constraint itself would, without being there: nobody's write is refused while rows are put right
+NO_NULLS = SQL("DO {body}")
+NO_NULLS_BODY = SQL(
+    """
+BEGIN
+  IF EXISTS (SELECT FROM {table} WHERE {condition}) THEN
+    RAISE not_null_violation USING MESSAGE = {message};
+  END IF;
+END
+"""
+)
 DROP_CONSTRAINT = SQL("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}")
 FOREIGN_KEY = SQL(
     "FOREIGN KEY ({columns}) REFERENCES {references} ({referenced}){actions}{set_columns}{deferral}{enforcement}"
@@ -45,10 +58,20 @@ def steps(delta: Delta) -> Iterator[Step]:
         yield from _add_constraint(delta, constraint)
     for foreign_key in delta.foreign_keys:
         yield from _add_foreign_key(foreign_key)
-    yield Statement(
-        title=f"analyze {delta.table.name}",
-        sql=(text(ANALYZE.format(table=qualified(delta.table))),),
-        locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, delta.table),),
+    # what is only told to be not null reads as before
+    if delta.add or delta.indexes or delta.statistics or _fills(delta):
+        yield _analyze(delta.table)
+
+
+def _fills(delta: Delta) -> bool:
+    return delta.sync is not None and any(fill.existing for fill in delta.sync.fills)
+
+
+def _analyze(table: Table) -> Statement:
+    return Statement(
+        title=f"analyze {table.name}",
+        sql=(text(ANALYZE.format(table=qualified(table))),),
+        locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),),
     )
 
 
@@ -135,26 +158,58 @@ def _create_statistics(table: Table, statistics: Statistics) -> Statement:
 
 def _set_not_null(delta: Delta, column: str) -> Iterator[Step]:
     """SET NOT NULL scans the table under ACCESS EXCLUSIVE unless a valid check proves it: so a check comes first."""
-    proof = derived(f"{column}_not_null", delta.table.schema, delta.table.name)
-    check = TableConstraint(
-        name=proof,
-        kind="check",
-        definition=text(IS_NOT_NULL.format(column=Identifier(column))),
-        violated_by=text(SQL("{} IS NULL").format(Identifier(column))),
-    )
-    yield from _add_constraint(delta, check)
+    theirs = any(proof.column == column for proof in delta.proofs)
+    if not theirs:
+        if not _filled(delta, column):
+            yield look_for_nulls(delta, column)
+        yield from _add_constraint(delta, _not_null_check(delta.table, column))
     table, name = qualified(delta.table), Identifier(column)
     locks = (lock(LockMode.ACCESS_EXCLUSIVE, delta.table),)
     drop = DROP_NOT_NULL.format(table=table, column=name)
+    drop_check = DROP_CONSTRAINT.format(table=table, name=Identifier(proof_of(delta.table, column)))
     yield Statement(
         title=f"set {column} not null",
-        sql=(
-            text(SET_NOT_NULL.format(table=table, column=name)),
-            text(DROP_CONSTRAINT.format(table=table, name=Identifier(proof))),
-        ),
+        sql=tuple(map(text, (SET_NOT_NULL.format(table=table, column=name), *([] if theirs else [drop_check])))),
         locks=locks,
         # an abort drops the trigger before the column: between them a writer of the old column leaves this one null
         undo=(Statement(title=f"drop not null of {column}", sql=(text(drop),), locks=locks),),
+    )
+
+
+def proof_of(table: Table, column: str) -> str:
+    """Name of the check that proves to PostgreSQL, for a while, that a column is not null."""
+    return derived(f"{column}_not_null", table.schema, table.name)
+
+
+def _not_null_check(table: Table, column: str) -> TableConstraint:
+    return TableConstraint(
+        name=proof_of(table, column),
+        kind="check",
+        definition=text(IS_NOT_NULL.format(column=Identifier(column))),
+        violated_by=text(IS_NULL.format(column=Identifier(column))),
+    )
+
+
+def _filled(delta: Delta, column: str) -> bool:
+    """Whether the verification before has shown already that there are no nulls, or what it copies has none."""
+    if delta.sync is None:
+        return False
+    filled = {fill.value.column for fill in delta.sync.fills if fill.existing}
+    return column in filled or any(link.exact and column in link.new for link in delta.sync.links)
+
+
+def look_for_nulls(delta: Delta, column: str) -> Statement:
+    """A scan before anything is added: a check refuses any UPDATE of a row that breaks it, valid or not."""
+    body = NO_NULLS_BODY.format(
+        table=qualified(delta.table),
+        condition=IS_NULL.format(column=Identifier(column)),
+        message=Literal(f'column "{column}" has nulls'),
+    )
+    return Statement(
+        title=f"look for nulls in {column}",
+        sql=(text(NO_NULLS.format(body=Literal(text(body)))),),
+        locks=(lock(LockMode.ACCESS_SHARE, delta.table),),
+        violations=_violations(delta, _not_null_check(delta.table, column)),
     )
 
 

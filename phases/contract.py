@@ -8,7 +8,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from phases import backfill, dual_write
 from phases.constrain import drop_constraint, drop_index
-from phases.delta import Delta, Identity, Table, UniqueKey
+from phases.delta import Delta, Identity, Sync, Table, UniqueKey
 from phases.sql import catalog_sql, comment, grants, lock, qualified, text
 from phases.step import LockMode, Statement, Step
 
@@ -45,24 +45,38 @@ REPLICA_IDENTITY = SQL("ALTER TABLE {table} REPLICA IDENTITY USING INDEX {index}
 
 def steps(delta: Delta) -> Iterator[Step]:
     """All validation first; then foreign keys one at a time (each locks a second table), indexes, the switch."""
-    yield backfill.verification(delta, repair=None)
+    yield from backfill.verification(delta, repair=None)
     for key in delta.foreign_keys:
-        yield drop_constraint(key.table, key.old_name, key.references)
+        if key.old_name is not None:
+            yield drop_constraint(key.table, key.old_name, key.references)
     for index in delta.indexes:
-        if not index.owned_by_constraint and not index.replica_identity:
+        if index.old_name is not None and not index.owned_by_constraint and not index.replica_identity:
             yield drop_index(delta.table, index.old_name)
+    for dropped in delta.drop_foreign_keys:
+        yield drop_constraint(dropped.table, dropped.name, dropped.references)
+    for name in delta.drop_indexes:
+        yield drop_index(delta.table, name)
     yield from _rename_foreign_keys(delta)
-    yield Statement(
-        title=f"drop {', '.join(delta.drop)} and the trigger",
-        sql=tuple(map(text, _switch(delta))),
-        guard=delta.sync.trigger,
-        # an application that drew a number holds its sequence until it commits: the executor gives way early
-        locks=(
-            lock(LockMode.ACCESS_EXCLUSIVE, delta.table),
-            *(lock(LockMode.SHARE_ROW_EXCLUSIVE, Table(each.schema, each.name)) for each in delta.sequences),
-            *(lock(LockMode.ACCESS_EXCLUSIVE, Table(each.schema, each.sequence)) for each in delta.identities),
-        ),
-    )
+    switch = tuple(map(text, _switch(delta)))
+    if switch:
+        lock_table = text(LOCK_TABLE.format(table=qualified(delta.table)))
+        yield Statement(
+            title=_title(delta),
+            sql=(lock_table, *switch),
+            guard=delta.sync.trigger if delta.sync else "",
+            # an application that drew a number holds its sequence until it commits: the executor gives way early
+            locks=(
+                lock(LockMode.ACCESS_EXCLUSIVE, delta.table),
+                *(lock(LockMode.SHARE_ROW_EXCLUSIVE, Table(each.schema, each.name)) for each in delta.sequences),
+                *(lock(LockMode.ACCESS_EXCLUSIVE, Table(each.schema, each.sequence)) for each in delta.identities),
+                *(lock(LockMode.ACCESS_EXCLUSIVE, each) for each in delta.drop_sequences),
+            ),
+        )
+
+
+def _title(delta: Delta) -> str:
+    gone = [*delta.drop, *(["the trigger"] if delta.sync else [])]
+    return f"drop {', '.join(gone)}" if gone else "take the final names"
 
 
 def _rename_foreign_keys(delta: Delta) -> Iterator[Statement]:
@@ -79,11 +93,11 @@ def _rename_foreign_keys(delta: Delta) -> Iterator[Statement]:
 
 
 def _switch(delta: Delta) -> Iterator[Composable]:
-    """One transaction under ACCESS EXCLUSIVE, catalog only. No CASCADE: what nobody foresaw stops it, unharmed."""
+    """In one transaction under ACCESS EXCLUSIVE, catalog only. No CASCADE: what nobody foresaw stops it, unharmed."""
     table = qualified(delta.table)
-    yield LOCK_TABLE.format(table=table)
-    yield _require_trigger(delta)
-    yield from dual_write.drop(delta.table, delta.sync)
+    if delta.sync is not None:
+        yield _require_trigger(delta.table, delta.sync)
+        yield from dual_write.drop(delta.table, delta.sync)
     for sequence in delta.sequences:
         yield OWN_SEQUENCE.format(
             sequence=Identifier(sequence.schema, sequence.name),
@@ -102,25 +116,26 @@ def _switch(delta: Delta) -> Iterator[Composable]:
         if index.clustered:
             yield CLUSTER_ON.format(table=table, index=Identifier(index.name))
     for key in delta.unique_keys:
-        if key.primary:
+        if key.primary and key.old_name is not None:
             yield from _swap_primary_key(delta, key)
     for column in delta.drop:
         yield DROP_COLUMN.format(table=table, column=Identifier(column))
     yield from _renames(delta)
 
 
-def _require_trigger(delta: Delta) -> Composable:
+def _require_trigger(table: Table, sync: Sync) -> Composable:
     body = REQUIRE_TRIGGER_BODY.format(
-        table=Literal(text(qualified(delta.table))),
-        trigger=Literal(delta.sync.trigger),
+        table=Literal(text(qualified(table))),
+        trigger=Literal(sync.trigger),
         message=Literal(
-            f"trigger {delta.sync.trigger} is gone or disabled: what was written since may differ".replace("%", "%%")
+            f"trigger {sync.trigger} is gone or disabled: what was written since may differ".replace("%", "%%")
         ),
     )
     return REQUIRE_TRIGGER.format(body=Literal(text(body)))
 
 
 def _swap_primary_key(delta: Delta, key: UniqueKey) -> Iterator[Composable]:
+    assert key.old_name is not None
     yield SWAP_PRIMARY_KEY.format(
         table=qualified(delta.table),
         old=Identifier(key.old_name),

@@ -9,6 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from psycopg.sql import Identifier
+
+Comparison = Literal["image", "text", "plain"]
+"""How two values are told apart: by their bytes; as texts in the C collation; or with `=`, which compares bytes too."""
+
 NameKept = str | None
 """The name an object takes at contract, or None where it already has it."""
 
@@ -47,20 +52,66 @@ class NewColumn:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pair:
-    """An old and a new column that hold the same value until contract."""
+class Value:
+    """What a column gets: an expression over the row, as PostgreSQL prints it, with each column as `new.column`."""
 
-    old: str
-    new: str
-    old_has_default: bool
-    """A default fills the old column when a new-version INSERT leaves it out: not a disagreement."""
+    column: str
+    expression: str
+    type: str | None = None
+    """The column's type as format_type() renders it; None where the expression has that very type."""
+    comparison: Comparison = "image"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """Old and new columns that follow each other until contract, whichever of them a version writes."""
+
+    old: tuple[str, ...]
+    """Columns whose change makes the new ones follow."""
+    up: tuple[Value, ...]
+    """The new columns, from the old ones."""
+    down: tuple[Value, ...] = ()
+    """The old columns, from the new ones; without it a value that new code writes stays where it was written."""
+    exact: bool = False
+    """The new columns can always be told from the old ones: `up` and `down` are copies, or nobody else writes."""
+    always_given: bool = False
+    """An INSERT gives the old columns in any case, by a default: giving both is no disagreement."""
+
+    @property
+    def new(self) -> tuple[str, ...]:
+        """The columns that `up` computes."""
+        return tuple(value.column for value in self.up)
+
+    @staticmethod
+    def copy(old: str, new: str, *, always_given: bool = False, comparison: Comparison = "image") -> Link:
+        """Two columns of one type that hold the same value."""
+        up = Value(column=new, expression=_column(old), comparison=comparison)
+        down = Value(column=old, expression=_column(new), comparison=comparison)
+        return Link(old=(old,), up=(up,), down=(down,), exact=True, always_given=always_given)
+
+
+def _column(name: str) -> str:
+    """A column of the row, as in `Value.expression`."""
+    return Identifier("new", name).as_string(None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fill:
+    """A column that gets a value wherever a version leaves it null."""
+
+    value: Value
+    existing: bool = True
+    """Rows that are there already, and updates, too; else only an INSERT that leaves it out."""
+    fires: bool = False
+    """A foreign key checks the column, by triggers of its own: the backfill must not silence them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sync:
-    """What the dual-write trigger keeps equal, and how it and its function are called."""
+    """What the dual-write trigger keeps up, and how it and its function are called."""
 
-    pairs: tuple[Pair, ...]
+    links: tuple[Link, ...] = ()
+    fills: tuple[Fill, ...] = ()
     trigger: str
     function: str
     counter: str
@@ -68,10 +119,11 @@ class Sync:
 
 @dataclass(frozen=True, kw_only=True)
 class Index:
-    """An index to be built on the new column in the likeness of an old one."""
+    """An index to be built; in the likeness of an old one where it takes over from that."""
 
     name: str
-    old_name: str
+    old_name: str | None = None
+    """The index that goes at contract."""
     unique: bool
     definition: str
     """All after `ON table` in CREATE INDEX."""
@@ -91,7 +143,8 @@ class UniqueKey:
     """A UNIQUE or PRIMARY KEY constraint over an index of `Delta.indexes`."""
 
     name: str
-    old_name: str
+    old_name: str | None = None
+    """The constraint that it takes over from."""
     index: str
     primary: bool
     deferral: str = ""
@@ -118,11 +171,12 @@ class TableConstraint:
 
 @dataclass(frozen=True, kw_only=True)
 class ForeignKey:
-    """A foreign key out of or into the table, to be built again over the new column."""
+    """A foreign key out of or into the table."""
 
     table: Table
     name: str
-    old_name: str
+    old_name: str | None = None
+    """The foreign key that it takes over from."""
     columns: tuple[str, ...]
     references: Table
     referenced_columns: tuple[str, ...]
@@ -143,12 +197,20 @@ class Statistics:
 
     schema: str
     name: str
-    old_name: str
+    old_name: str | None = None
     kinds: tuple[str, ...]
     columns: str
     target: int | None = None
     comment: str | None = None
     rename_to: NameKept = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """A valid check of the application's own that a column is not null: it serves as ours would, and stays."""
+
+    column: str
+    constraint: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,17 +245,32 @@ class OwnedSequence:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DroppedForeignKey:
+    """A foreign key that goes at contract, before its columns: to drop it locks both of its tables."""
+
+    table: Table
+    name: str
+    references: Table
+
+
+@dataclass(frozen=True, kw_only=True)
 class Delta:
     """Everything one plan asks of one table."""
 
     table: Table
-    sync: Sync
-    add: tuple[NewColumn, ...]
-    drop: tuple[str, ...]
     key: tuple[str, ...]
     """Columns by which a row is named in reports; empty: by ctid."""
+    sync: Sync | None = None
+    """None: there is nothing to be kept up while two versions write."""
+    removes: tuple[str, ...] = ()
+    """What older releases lose at contract, as an operator would call it: `public.users.email`."""
+    adds: tuple[str, ...] = ()
+    """What newer releases need and have from the end of constrain on."""
+    add: tuple[NewColumn, ...] = ()
+    drop: tuple[str, ...] = ()
     not_null: tuple[str, ...] = ()
-    """Columns that become NOT NULL where the server does not name such constraints (before 18)."""
+    """Columns that become NOT NULL by way of a check; a NOT NULL constraint with a name (18+) is in `constraints`."""
+    proofs: tuple[Proof, ...] = ()
     indexes: tuple[Index, ...] = ()
     unique_keys: tuple[UniqueKey, ...] = ()
     constraints: tuple[TableConstraint, ...] = ()
@@ -202,3 +279,8 @@ class Delta:
     defaults: tuple[Default, ...] = ()
     identities: tuple[Identity, ...] = ()
     sequences: tuple[OwnedSequence, ...] = ()
+    drop_foreign_keys: tuple[DroppedForeignKey, ...] = ()
+    drop_indexes: tuple[str, ...] = ()
+    """Indexes that go at contract without a successor, concurrently."""
+    drop_sequences: tuple[Table, ...] = ()
+    """Sequences that go with the column they belong to."""

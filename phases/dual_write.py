@@ -1,15 +1,16 @@
-"""Dual write: one trigger keeps the old and the new column equal, whichever of them a version writes."""
+"""Dual write: one trigger keeps the old and the new shape in step, whichever of them a version writes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
-from phases.delta import Delta, Pair, Sync, Table
+from phases.delta import Delta, Fill, Link, Sync, Table, Value
 from phases.expand import DROP_COLUMN
-from phases.sql import DIFFERENT, SAME, differ, lock, qualified, text
+from phases.sql import catalog_sql, lock, qualified, text
 from phases.step import LockMode, Statement, Step
+from phases.sync import DIFFERENT, GIVEN, MISSING, SAME, all_of, called, differ, missing, of_row, undone
 
 CREATE_COUNTER = SQL("CREATE SEQUENCE {counter}")
 # the trigger runs as the application, which must be able to count
@@ -17,10 +18,10 @@ GRANT_COUNTER = SQL("GRANT USAGE ON SEQUENCE {counter} TO PUBLIC")
 CREATE_FUNCTION = SQL(
     "CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS {body}"
 )
-# the WHEN clause keeps PL/pgSQL out of writes that leave both columns equal: the cost of those is about 1 %
+# the WHEN clause keeps PL/pgSQL out of writes that leave the row in step: the cost of those is about 1 %
 CREATE_TRIGGER = SQL(
     "CREATE TRIGGER {trigger} BEFORE INSERT OR UPDATE ON {table}"
-    " FOR EACH ROW WHEN ({differ}) EXECUTE FUNCTION {function}()"
+    " FOR EACH ROW WHEN ({called}) EXECUTE FUNCTION {function}()"
 )
 # also for writers with session_replication_role = replica, such as the apply worker of a subscription: a row that
 # they changed behind the backfill would differ for good
@@ -32,30 +33,50 @@ DROP_COUNTER = SQL("DROP SEQUENCE IF EXISTS {counter}")
 BODY = SQL(
     """
 BEGIN
-{pairs}
+{parts}
   RETURN NEW;
 END
 """
 )
-# `IS DISTINCT FROM NULL` and not `IS NULL`: a composite value whose fields are all null is a value.
-PAIR = SQL(
-    """  IF {differ} THEN
+LINK = SQL(
+    """  IF {called} THEN
     IF TG_OP = 'INSERT' THEN
-      IF NEW.{new} IS NOT DISTINCT FROM NULL THEN
-        NEW.{new} := NEW.{old};
-      ELSE
-{count_insert}        NEW.{old} := NEW.{new};
-      END IF;
+      IF {new_missing} THEN
+{up}
+{else_down_insert}      END IF;
     ELSIF {new_unchanged} THEN
-      NEW.{new} := NEW.{old};
-    ELSE
+{up_or_leave}
+{else_down}    END IF;
+  END IF;"""
+)
+# what is given on both sides and agrees is kept, and so is what the backfill has just computed
+OTHERWISE = SQL("ELSE")
+IF_THEY_DISAGREE = SQL("ELSIF {differ} THEN")
+ELSE_DOWN_INSERT = SQL(
+    """      {otherwise}
+{count}{down}
+"""
+)
+ELSE_DOWN = SQL(
+    """    {otherwise}
       IF {old_changed} THEN
 {count}
       END IF;
-      NEW.{old} := NEW.{new};
-    END IF;
+{down}
+"""
+)
+# a value that does not survive the way there and back stays what it was, as long as nobody writes it
+UP_IF_CHANGED = SQL(
+    """      IF {old_changed} OR {undone} THEN
+{up}
+      END IF;"""
+)
+FILL = SQL(
+    """  IF {missing}{on_insert} THEN
+    NEW.{column} := {expression};
   END IF;"""
 )
+ASSIGN = SQL("        NEW.{column} := {expression};")
 # Counting must never fail the application's own statement.
 COUNT = SQL(
     """        BEGIN
@@ -65,7 +86,7 @@ COUNT = SQL(
         END;"""
 )
 COUNT_INSERT = SQL(
-    """        IF NEW.{old} IS DISTINCT FROM NULL THEN
+    """        IF {given} THEN
 {count}
         END IF;
 """
@@ -78,6 +99,8 @@ def steps(delta: Delta) -> Iterator[Step]:
     So whoever wrote before has committed before the trigger is there, and whoever writes after has its row
     synchronised: no write falls between the trigger and the backfill.
     """
+    if delta.sync is None:
+        return
     locks = (lock(LockMode.SHARE_ROW_EXCLUSIVE, delta.table),)
     drop_locks = (lock(LockMode.ACCESS_EXCLUSIVE, delta.table),)
     yield Statement(
@@ -86,7 +109,7 @@ def steps(delta: Delta) -> Iterator[Step]:
         locks=locks,
         undo=(
             Statement(
-                title=f"drop trigger {delta.sync.trigger} and {', '.join(column.name for column in delta.add)}",
+                title=f"drop trigger {', '.join((delta.sync.trigger, *(column.name for column in delta.add)))}",
                 # together with the columns: written without the trigger, they would hold values that nobody else has
                 sql=tuple(map(text, (*drop(delta.table, delta.sync), *_drop_columns(delta)))),
                 locks=drop_locks,
@@ -116,7 +139,7 @@ def _create(table: Table, sync: Sync) -> Iterator[Composed]:
     yield CREATE_TRIGGER.format(
         trigger=Identifier(sync.trigger),
         table=qualified(table),
-        differ=differ(sync.pairs, row="new"),
+        called=called(sync),
         function=function,
     )
     yield ENABLE_ALWAYS.format(table=qualified(table), trigger=Identifier(sync.trigger))
@@ -124,22 +147,60 @@ def _create(table: Table, sync: Sync) -> Iterator[Composed]:
 
 def _body(table: Table, sync: Sync) -> Composable:
     count = COUNT.format(counter=Literal(text(Identifier(table.schema, sync.counter))))
-    return BODY.format(pairs=SQL("\n").join(_pair(pair, count) for pair in sync.pairs))
+    parts = [*(_link(link, count) for link in sync.links), *map(_fill, sync.fills)]
+    return BODY.format(parts=SQL("\n").join(parts))
 
 
-def _pair(pair: Pair, count: Composable) -> Composable:
-    old, new = Identifier(pair.old), Identifier(pair.new)
+def _link(link: Link, count: Composable) -> Composable:
+    up = _assigned(link.up)
+    changed = compared(DIFFERENT, link.old)
+    if_changed = UP_IF_CHANGED.format(old_changed=changed, undone=undone(link), up=up)
+    return LINK.format(
+        called=called(Sync(links=(link,), trigger="", function="", counter="")),
+        new_missing=all_of(MISSING, of_row(link.new)),
+        new_unchanged=compared(SAME, link.new),
+        up=up,
+        up_or_leave=up if link.exact else if_changed,
+        **_ways_down(link, changed, count),
+    )
 
-    def changed(condition: SQL, column: str) -> Composable:
-        return condition.format(a=Identifier("new", column), b=Identifier("old", column))
 
-    return PAIR.format(
-        old=old,
-        new=new,
-        differ=differ((pair,), row="new"),
-        new_unchanged=changed(SAME, pair.new),
-        old_changed=changed(DIFFERENT, pair.old),
-        count=count,
-        # with a default the old column is always given, so that giving both says nothing
-        count_insert=SQL("") if pair.old_has_default else COUNT_INSERT.format(old=old, count=count),
+def _ways_down(link: Link, old_changed: Composable, count: Composable) -> dict[str, Composable]:
+    if not link.down:
+        return {"else_down_insert": SQL(""), "else_down": SQL("")}
+    parts = {
+        "otherwise": OTHERWISE if link.exact else IF_THEY_DISAGREE.format(differ=differ(link.up)),
+        "down": _assigned(link.down),
+    }
+    return {
+        "else_down_insert": ELSE_DOWN_INSERT.format(count=_count_insert(link, count), **parts),
+        "else_down": ELSE_DOWN.format(count=count, old_changed=old_changed, **parts),
+    }
+
+
+def _count_insert(link: Link, count: Composable) -> Composable:
+    # with a default the old column is always given, so that giving both says nothing
+    if link.always_given:
+        return SQL("")
+    given = SQL(" OR ").join(GIVEN.format(column) for column in of_row(value.column for value in link.down))
+    return COUNT_INSERT.format(given=given, count=count)
+
+
+def compared(template: SQL, columns: Sequence[str]) -> Composable:
+    """The columns of the row as it is written against those of the row before."""
+    return template.format(a=SQL(", ").join(of_row(columns)), b=SQL(", ").join(of_row(columns, "old")))
+
+
+def _assigned(values: Iterable[Value]) -> Composable:
+    return SQL("\n").join(
+        ASSIGN.format(column=Identifier(value.column), expression=catalog_sql(value.expression)) for value in values
+    )
+
+
+def _fill(fill: Fill) -> Composable:
+    return FILL.format(
+        missing=missing(fill),
+        on_insert=SQL("") if fill.existing else SQL(" AND TG_OP = 'INSERT'"),
+        column=Identifier(fill.value.column),
+        expression=catalog_sql(fill.value.expression),
     )

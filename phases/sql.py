@@ -8,13 +8,10 @@ from collections.abc import Iterable
 from psycopg.sql import SQL, Composable, Identifier, Literal
 from psycopg.sql import Composed as Composed
 
-from phases.delta import Grant, Pair, Table
+from phases.delta import Grant, Table
 from phases.step import Lock, LockMode
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
-
-SAME = SQL("pg_catalog.record_image_eq(ROW({a}), ROW({b}))")
-DIFFERENT = SQL("pg_catalog.record_image_ne(ROW({a}), ROW({b}))")
 
 
 def qualified(table: Table) -> Identifier:
@@ -30,19 +27,6 @@ def text(composed: Composable) -> str:
 def catalog_sql(rendered: str) -> Composable:
     """SQL that PostgreSQL itself rendered from its catalog: the only text that goes in unquoted."""
     return SQL(rendered)
-
-
-def differ(pairs: Iterable[Pair], *, row: str | None = None) -> Composable:
-    """Condition: some pair of the row is not equal.
-
-    Equal means the same bytes: `=` would call 'A' and 'a' equal in a citext column, 1.0 and 1.00 in a numeric one,
-    and does not exist for json, so a value could be lost at contract. record_image_* knows every type and NULL.
-    """
-
-    def field(name: str) -> Identifier:
-        return Identifier(row, name) if row else Identifier(name)
-
-    return SQL(" OR ").join(DIFFERENT.format(a=field(pair.new), b=field(pair.old)) for pair in pairs)
 
 
 def names(columns: Iterable[str]) -> Composable:

@@ -125,6 +125,8 @@ class Batches:
     guard: str
     """Name of the trigger that must be enabled: without it, rows written behind the cursor would be lost."""
     locks: tuple[Lock, ...]
+    fires: bool = False
+    """Triggers must fire, those of foreign keys among them; else they stay silent where our role may have it so."""
     undo: tuple[Undo, ...] = ()
     op: Literal["batches"] = "batches"
     lock_class: LockClass = field(default=LockClass.LONG, init=False)

@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.fixtures.server",
     "tests.fixtures.database",
     "tests.fixtures.processes",
+    "tests.fixtures.in_process",
     "tests.fixtures.shops",
 ]
 

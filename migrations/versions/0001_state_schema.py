@@ -126,7 +126,7 @@ def upgrade() -> None:
         sa.Column("phase", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("epoch", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("plan", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("plan", postgresql.JSON(astext_type=sa.Text()), nullable=False),
         sa.Column("release", sa.Text(), nullable=True),
         sa.Column("deltas", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("removes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from orchestrator.catalog.wanted import (
+    AddedColumn,
+    Answer,
+    ColumnType,
+    Computed,
+    Expression,
+    NotNullProof,
+    Proofs,
+    Question,
+    Rejected,
+)
 from orchestrator.errors import ColumnNotFound, TableNotFound
-from phases.delta import Grant, Table
+from phases.delta import Comparison, Grant, Table
 
 SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 """Names that every table has for itself."""
@@ -34,6 +45,7 @@ class Column:
     security_label: bool
     constrained_domain: bool
     """Whether its type is a domain with a check, NOT NULL or default, its own or of a domain below."""
+    comparison: Comparison
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +62,11 @@ class Sequence:
 
 @dataclass(frozen=True, kw_only=True)
 class Index:
-    """An index that reads a changed column, and how it reads once the column has its new name."""
+    """An index, and how it reads once the columns that the plan renames have their new names."""
 
     name: str
+    reads: tuple[str, ...]
+    """Columns that it has as keys, or reads in an expression or its predicate."""
     unique: bool
     valid: bool
     successor: str | None
@@ -66,11 +80,12 @@ class Index:
 
 @dataclass(frozen=True, kw_only=True)
 class Constraint:
-    """A constraint of the table that names a changed column; foreign keys stand apart."""
+    """A constraint of the table; foreign keys stand apart."""
 
     name: str
     kind: Literal["check", "not_null", "exclude", "unique", "primary_key"]
     columns: tuple[str, ...]
+    reads: tuple[str, ...]
     index: str | None
     successor: str | None
     violated_by: str | None
@@ -82,7 +97,7 @@ class Constraint:
 
 @dataclass(frozen=True, kw_only=True)
 class ForeignKey:
-    """A foreign key out of or into a changed column."""
+    """A foreign key out of or into the table."""
 
     name: str
     table: Table
@@ -104,10 +119,11 @@ class ForeignKey:
 
 @dataclass(frozen=True, kw_only=True)
 class Statistics:
-    """Extended statistics over a changed column."""
+    """Extended statistics of the table."""
 
     schema: str
     name: str
+    reads: tuple[str, ...]
     kinds: tuple[str, ...]
     successor: str | None
     target: int | None
@@ -116,7 +132,7 @@ class Statistics:
 
 @dataclass(frozen=True, kw_only=True)
 class Dependent:
-    """Something that names a changed column and cannot be carried over."""
+    """Something that names a column and is neither index, constraint, sequence nor default."""
 
     kind: str
     name: str
@@ -135,12 +151,12 @@ class TriggerFacts:
     enabled: str
     function: str
     mentions: tuple[str, ...]
-    """Changed columns that occur as words in the body of its function."""
+    """Columns that occur as words in the body of its function."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableFacts:
-    """A table as far as its changed columns are concerned."""
+    """A table with all that it has, and PostgreSQL's answers to what the changes of a plan ask about it."""
 
     table: Table
     oid: int
@@ -156,7 +172,8 @@ class TableFacts:
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...]
     renames: tuple[tuple[str, str], ...]
-    """Old and new names under which the successors were rendered."""
+    """Old and new names under which successors were rendered, of all changes of the plan."""
+    answers: Mapping[Question, Answer] = field(default_factory=dict)
     indexes: tuple[Index, ...] = ()
     constraints: tuple[Constraint, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
@@ -188,6 +205,45 @@ class TableFacts:
         """Whether there is a column of that name."""
         return any(column.name == name for column in self.columns)
 
+    def rejections(self, questions: Iterable[Question]) -> Iterator[tuple[Question, str]]:
+        """What PostgreSQL does not accept, with its own words; expressions only once all types are accepted."""
+        found = [(each, answer.message) for each in questions if isinstance(answer := self.answers.get(each), Rejected)]
+        types = [(each, message) for each, message in found if isinstance(each, AddedColumn)]
+        yield from types or found
+
+    def column_type(self, question: AddedColumn) -> ColumnType:
+        """The answer to a question that was not rejected."""
+        answer = self.answers[question]
+        assert isinstance(answer, ColumnType)
+        return answer
+
+    def expression(self, question: Computed) -> Expression:
+        """The answer to a question that was not rejected."""
+        answer = self.answers[question]
+        assert isinstance(answer, Expression)
+        return answer
+
+    def proof(self, column: str) -> str | None:
+        """A valid check of the table's own that the column is not null; asked by `NotNullProof`."""
+        answer = self.answers.get(NotNullProof(column=column))
+        there = {constraint.name for constraint in self.constraints}
+        found = answer.constraints if isinstance(answer, Proofs) else ()
+        return next((name for name in found if name in there), None)
+
+    def with_nulls(self, columns: Collection[str]) -> TableFacts:
+        """The table as it would be if these columns were not NOT NULL."""
+        return replace(
+            self,
+            columns=tuple(
+                replace(column, not_null=column.not_null and column.name not in columns) for column in self.columns
+            ),
+            constraints=tuple(
+                constraint
+                for constraint in self.constraints
+                if constraint.kind != "not_null" or set(columns).isdisjoint(constraint.columns)
+            ),
+        )
+
     def without(self, *, columns: Iterable[str], triggers: Iterable[str], names: Iterable[str]) -> TableFacts:
         """The table as it would be without objects of ours, to be compared with what a plan was compiled from."""
         columns, triggers, names = set(columns), set(triggers), set(names)
@@ -196,6 +252,9 @@ class TableFacts:
             columns=tuple(column for column in self.columns if column.name not in columns),
             triggers=tuple(trigger for trigger in self.triggers if trigger.name not in triggers),
             dependents=tuple(each for each in self.dependents if each.trigger not in triggers),
+            indexes=tuple(index for index in self.indexes if index.name not in names),
+            constraints=tuple(constraint for constraint in self.constraints if constraint.name not in names),
+            statistics=tuple(each for each in self.statistics if each.name not in names),
             foreign_keys=tuple(key for key in self.foreign_keys if key.name not in names),
             taken_names=self.taken_names - names,
         )

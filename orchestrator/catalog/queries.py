@@ -30,7 +30,19 @@ SELECT pg_has_role(c.relowner, 'USAGE') AS owned,
 FROM pg_class c WHERE c.oid = %(oid)s
 """
 
-COLUMNS = """
+# how two values of a type are told apart by their bytes: `image` always does, at a price. A `=` of somebody's own over
+# one of these types could be found in the place of PostgreSQL's
+COMPARISON = """
+       CASE WHEN EXISTS (SELECT FROM pg_operator o WHERE o.oprname = '=' AND o.oprleft = b.oid AND o.oprright = b.oid
+                         AND o.oprnamespace <> 'pg_catalog'::regnamespace) THEN 'image'
+            WHEN b.oid IN ('text'::regtype, 'varchar'::regtype) THEN 'text'
+            WHEN b.typtype = 'e' OR b.oid IN (
+              'smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'boolean'::regtype, 'uuid'::regtype,
+              'date'::regtype, 'time'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype, 'oid'::regtype,
+              'bytea'::regtype, '"char"'::regtype) THEN 'plain'
+            ELSE 'image' END AS comparison"""
+
+COLUMNS = f"""
 SELECT a.attname AS name, a.attnum::int AS number, format_type(a.atttypid, a.atttypmod) AS type,
        a.attnotnull AS not_null,
        CASE WHEN a.attcollation <> t.typcollation THEN ARRAY[cn.nspname, co.collname]::text[] END AS collation,
@@ -39,7 +51,7 @@ SELECT a.attname AS name, a.attnum::int AS number, format_type(a.atttypid, a.att
        END AS storage,
        CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END AS compression,
        CASE WHEN a.attstattarget >= 0 THEN a.attstattarget::int END AS statistics,
-       COALESCE(a.attoptions, '{}') AS options,
+       COALESCE(a.attoptions, '{{}}') AS options,
        col_description(a.attrelid, a.attnum) AS comment,
        CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS default,
        a.attgenerated <> '' AS generated, a.attidentity::text AS identity,
@@ -48,10 +60,11 @@ SELECT a.attname AS name, a.attnum::int AS number, format_type(a.atttypid, a.att
        EXISTS (WITH RECURSIVE chain AS (
                  SELECT t.* UNION ALL SELECT b.* FROM chain c JOIN pg_type b ON b.oid = c.typbasetype)
                SELECT FROM chain c WHERE c.typtype = 'd' AND (c.typnotnull OR c.typdefault IS NOT NULL
-                 OR EXISTS (SELECT FROM pg_constraint k WHERE k.contypid = c.oid))) AS constrained_domain,
+                 OR EXISTS (SELECT FROM pg_constraint k WHERE k.contypid = c.oid))) AS constrained_domain,{COMPARISON},
        a.attacl AS acl
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid
+JOIN pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0), t.oid)
 LEFT JOIN pg_collation co ON co.oid = a.attcollation
 LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -66,7 +79,13 @@ WHERE a.attrelid = %(oid)s AND a.attacl IS NOT NULL ORDER BY 1, 3 NULLS FIRST, 2
 
 # an index reads a column as a key, or in an expression or predicate (pg_depend); indkey alone shows only the first
 INDEXES = """
-SELECT i.indexrelid::bigint AS oid, c.relname AS name, i.indisunique AS unique, i.indisvalid AS valid,
+SELECT i.indexrelid::bigint AS oid, c.relname AS name,
+       ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum > 0
+             AND (a.attnum = ANY (i.indkey::int2[])
+                  OR EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
+                             AND d.objid = i.indexrelid AND d.refclassid = 'pg_class'::regclass
+                             AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))
+             ORDER BY a.attnum)::text[] AS reads, i.indisunique AS unique, i.indisvalid AS valid,
        pg_get_indexdef(i.indexrelid) AS definition,
        format('CREATE %%sINDEX %%I ON %%I.%%I ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
               c.relname, tn.nspname, tc.relname) AS head,
@@ -82,10 +101,6 @@ LEFT JOIN pg_tablespace ts ON ts.oid = c.reltablespace
 LEFT JOIN pg_constraint con ON con.conindid = i.indexrelid AND con.conrelid = i.indrelid
   AND con.contype IN ('p', 'u', 'x')
 WHERE i.indrelid = %(oid)s
-  AND (i.indkey::int2[] && %(numbers)s::int2[]
-       OR EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
-                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid
-                  AND d.refobjsubid = ANY (%(numbers)s::int[])))
 ORDER BY i.indisprimary DESC, i.indisunique DESC, c.relname
 """
 
@@ -93,16 +108,18 @@ CONSTRAINTS = """
 SELECT con.conname AS name, con.contype::text AS type, ic.relname AS index,
        ARRAY(SELECT a.attname FROM unnest(con.conkey) WITH ORDINALITY k(n, o)
              JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.n ORDER BY k.o)::text[] AS columns,
+       ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = con.conrelid AND a.attnum > 0
+             AND (a.attnum = ANY (con.conkey)
+                  OR EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_constraint'::regclass
+                             AND d.objid = con.oid AND d.refclassid = 'pg_class'::regclass
+                             AND d.refobjid = con.conrelid AND d.refobjsubid = a.attnum))
+             ORDER BY a.attnum)::text[] AS reads,
        pg_get_constraintdef(con.oid) AS definition, con.convalidated AS validated,
        COALESCE((to_jsonb(con) ->> 'conenforced')::bool, true) AS enforced,
        con.condeferrable AS deferrable, con.condeferred AS deferred,
        obj_description(con.oid, 'pg_constraint') AS comment
 FROM pg_constraint con LEFT JOIN pg_class ic ON ic.oid = con.conindid
 WHERE con.conrelid = %(oid)s AND con.contype IN ('c', 'n', 'p', 'u', 'x')
-  AND (con.conkey && %(numbers)s::int2[]
-       OR EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_constraint'::regclass AND d.objid = con.oid
-                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid = con.conrelid
-                  AND d.refobjsubid = ANY (%(numbers)s::int[])))
 ORDER BY con.contype = 'p' DESC, con.conname
 """
 
@@ -128,8 +145,7 @@ FROM pg_constraint con
 JOIN pg_class c ON c.oid = con.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_class fc ON fc.oid = con.confrelid JOIN pg_namespace fn ON fn.oid = fc.relnamespace
 WHERE con.contype = 'f' AND con.conparentid = 0
-  AND ((con.conrelid = %(oid)s AND con.conkey && %(numbers)s::int2[])
-       OR (con.confrelid = %(oid)s AND con.confkey && %(numbers)s::int2[]))
+  AND (con.conrelid = %(oid)s OR con.confrelid = %(oid)s)
 ORDER BY con.conrelid <> %(oid)s, n.nspname, c.relname, con.conname
 """
 
@@ -151,7 +167,7 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_sequence s ON s.seqrelid = c.oid
 JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s
-  AND d.refobjsubid = ANY (%(numbers)s::int[]) AND d.deptype IN ('a', 'i')
+  AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
 ORDER BY a.attnum, c.relname
 """
 
@@ -166,15 +182,17 @@ SELECT n.nspname AS schema, s.stxname AS name,
        ARRAY(SELECT CASE k WHEN 'd' THEN 'ndistinct' WHEN 'f' THEN 'dependencies' WHEN 'm' THEN 'mcv' END
              FROM unnest(s.stxkind) k WHERE k <> 'e')::text[] AS kinds,
        pg_get_statisticsobjdef_columns(s.oid) AS columns,
+       ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = s.stxrelid AND a.attnum > 0
+             AND (a.attnum = ANY (s.stxkeys::int2[])
+                  OR EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_statistic_ext'::regclass
+                             AND d.objid = s.oid AND d.refclassid = 'pg_class'::regclass
+                             AND d.refobjid = s.stxrelid AND d.refobjsubid = a.attnum))
+             ORDER BY a.attnum)::text[] AS reads,
        CASE WHEN s.stxstattarget >= 0 THEN s.stxstattarget::int END AS target,
        obj_description(s.oid, 'pg_statistic_ext') AS comment,
        cardinality(s.stxkeys::int2[]) = 0 AND s.stxexprs IS NOT NULL AS one_expression
 FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
 WHERE s.stxrelid = %(oid)s
-  AND (s.stxkeys::int2[] && %(numbers)s::int2[]
-       OR EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_statistic_ext'::regclass AND d.objid = s.oid
-                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid = s.stxrelid
-                  AND d.refobjsubid = ANY (%(numbers)s::int[])))
 ORDER BY n.nspname, s.stxname
 """
 
@@ -203,7 +221,7 @@ LEFT JOIN pg_attribute da ON da.attrelid = ad.adrelid AND da.attnum = ad.adnum
 -- before PostgreSQL 15 the generated column itself depends, and not its expression
 LEFT JOIN pg_attribute ga ON d.classid = 'pg_class'::regclass AND ga.attrelid = d.objid AND ga.attnum = d.objsubid
 LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
-WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s AND d.refobjsubid = ANY (%(numbers)s::int[])
+WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s AND d.refobjsubid > 0
   AND d.classid NOT IN ('pg_constraint'::regclass, 'pg_statistic_ext'::regclass)
   AND NOT (d.classid = 'pg_class'::regclass AND d.objid <> d.refobjid
            AND EXISTS (SELECT 1 FROM pg_class o WHERE o.oid = d.objid AND o.relkind IN ('i', 'I', 'S')))
@@ -254,4 +272,32 @@ CLONE_STATISTICS = """
 SELECT pg_get_statisticsobjdef_columns(s.oid)
 FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid
 WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND s.stxname = %(name)s
+"""
+CLONE_COLUMNS = """
+SELECT a.attname AS name FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND a.attnum > 0 AND NOT a.attisdropped
+"""
+CLONE_COLUMN = f"""
+SELECT format_type(a.atttypid, a.atttypmod) AS type,
+       CASE WHEN a.attcollation <> t.typcollation THEN ARRAY[n.nspname, co.collname]::text[] END AS collation,
+       EXISTS (WITH RECURSIVE chain AS (
+                 SELECT t.* UNION ALL SELECT b.* FROM chain c JOIN pg_type b ON b.oid = c.typbasetype)
+               SELECT FROM chain c WHERE c.typtype = 'd' AND (c.typnotnull OR c.typdefault IS NOT NULL
+                 OR EXISTS (SELECT FROM pg_constraint k WHERE k.contypid = c.oid))) AS constrained_domain,{COMPARISON}
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
+JOIN pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0), t.oid)
+LEFT JOIN pg_collation co ON co.oid = a.attcollation LEFT JOIN pg_namespace n ON n.oid = co.collnamespace
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND a.attname = %(column)s
+"""
+CLONE_FUNCTION = """
+SELECT pg_get_function_sqlbody(p.oid) FROM pg_proc p
+WHERE p.pronamespace = pg_my_temp_schema() AND p.proname = %(name)s
+"""
+CLONE_FUNCTION_READS = """
+SELECT DISTINCT a.attnum, a.attname AS name
+FROM pg_proc p
+JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_class'::regclass
+JOIN pg_class c ON c.oid = d.refobjid AND c.relnamespace = p.pronamespace AND c.relname = %(clone)s
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+WHERE p.pronamespace = pg_my_temp_schema() AND p.proname = %(name)s ORDER BY a.attnum
 """

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import Identifier
 from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 
@@ -25,24 +24,15 @@ from orchestrator.catalog import (
     queries,
 )
 from orchestrator.catalog import Sequence as OwnedSequence
+from orchestrator.catalog.clone import Successors, answers, cloned, drop_columns, render
+from orchestrator.catalog.wanted import AddedColumn, Request, Wanted
 from orchestrator.database import fetch, run, scalar
-from orchestrator.errors import OrchestratorError
 from phases.delta import Grant, Table
-from phases.sql import catalog_sql, text
+from phases.sql import text
 
 _KINDS = {"c": "check", "n": "not_null", "x": "exclude", "u": "unique", "p": "primary_key"}
 _MATCH = {"f": " MATCH FULL", "p": " MATCH PARTIAL", "s": ""}
 _ACTION = {"a": None, "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
-_CLONE = "orchestrator_clone"
-
-
-@dataclass(frozen=True)
-class Request:
-    """A table as a plan names it, and the columns that shall have other names."""
-
-    table: Table
-    """With an empty schema: looked up with the search_path."""
-    renames: Mapping[str, str]
 
 
 def read(connection: Connection, requests: Mapping[str, Request]) -> Catalog:
@@ -52,13 +42,14 @@ def read(connection: Connection, requests: Mapping[str, Request]) -> Catalog:
     """
     resolved = {name: _resolve(connection, request.table) for name, request in requests.items()}
     known = tuple(row["name"] for row in fetch(connection, queries.KNOWN_TABLES))
+    search_path = str(scalar(connection, "SELECT pg_catalog.current_setting('search_path')"))
     run(connection, "SET LOCAL search_path = ''")
     return Catalog(
         server_version=int(scalar(connection, queries.SERVER_VERSION)),
         may_replicate=may_replicate(connection),
         known_tables=known,
         tables={
-            name: _table(connection, *found, renames=requests[name].renames)
+            name: _table(connection, *found, wanted=requests[name].wanted, search_path=search_path)
             for name, found in resolved.items()
             if found is not None
         },
@@ -78,10 +69,10 @@ def _resolve(connection: Connection, table: Table) -> tuple[int, Table] | None:
     return (rows[0]["oid"], Table(rows[0]["nspname"], rows[0]["relname"])) if rows else None
 
 
-def _table(connection: Connection, oid: int, table: Table, *, renames: Mapping[str, str]) -> TableFacts:
+def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, search_path: str) -> TableFacts:
     columns = _columns(connection, oid)
-    numbers = [column.number for column in columns if column.name in renames]
-    parameters: dict[str, Any] = {"oid": oid, "numbers": numbers, "schema": table.schema, "table": table.name}
+    renames = wanted.renames
+    parameters: dict[str, Any] = {"oid": oid, "schema": table.schema, "table": table.name}
     rows = {
         "indexes": fetch(connection, queries.INDEXES, parameters),
         "constraints": fetch(connection, queries.CONSTRAINTS, parameters),
@@ -89,27 +80,54 @@ def _table(connection: Connection, oid: int, table: Table, *, renames: Mapping[s
     }
     facts = fetch(connection, queries.TABLE, parameters)[0]
     taken = scalar_set(connection, queries.TAKEN_NAMES, {"oid": oid, "schema": text(Identifier(table.schema))})
-    there = {column.name for column in columns}
+    there = [column.name for column in columns]
+    successors, answered = Successors(), {}
     # of what is refused anyway no clone is made
-    renderable = facts["owned"] and not facts["partitioned"] and set(renames) <= there and _possible(renames)
-    successors = _render(connection, table, renames, there, **rows) if renderable else _Successors({}, {}, {})
+    if facts["owned"] and not facts["partitioned"] and (renames or wanted.questions):
+        with cloned(connection, table):
+            made = [name for name in there if name in _made(wanted) and name not in renames]
+            drop_columns(connection, made)
+            answered = answers(
+                connection, wanted.questions, search_path=search_path, checks=_valid_checks(rows["constraints"])
+            )
+            if set(renames) <= set(there) and _possible(renames):
+                touched = {
+                    what: [
+                        row
+                        for row in each
+                        if not renames.keys().isdisjoint(row["reads"]) and set(made).isdisjoint(row["reads"])
+                    ]
+                    for what, each in rows.items()
+                }
+                successors = render(connection, renames, **touched)
     return TableFacts(
         table=table,
         oid=oid,
         columns=columns,
         primary_key=tuple(row["attname"] for row in fetch(connection, queries.PRIMARY_KEY, parameters)),
         renames=tuple(renames.items()),
+        answers=answered,
         indexes=tuple(_index(row, successors) for row in rows["indexes"] if not row["exclusion"]),
         constraints=tuple(_constraint(row, successors) for row in rows["constraints"]),
         foreign_keys=tuple(map(_foreign_key, fetch(connection, queries.FOREIGN_KEYS, parameters))),
         sequences=tuple(_sequence(connection, row) for row in fetch(connection, queries.SEQUENCES, parameters)),
         statistics=tuple(_statistics(row, successors) for row in rows["statistics"]),
         dependents=tuple(Dependent(**row) for row in fetch(connection, queries.DEPENDENTS, parameters)),
-        triggers=tuple(_trigger(row, renames) for row in fetch(connection, queries.TRIGGERS, parameters)),
+        triggers=tuple(_trigger(row, there) for row in fetch(connection, queries.TRIGGERS, parameters)),
         publications=tuple(row["pubname"] for row in fetch(connection, queries.PUBLICATIONS, parameters)),
         taken_names=frozenset(taken),
         **facts,
     )
+
+
+def _valid_checks(rows: Iterable[RowMapping]) -> dict[str, str]:
+    return {row["name"]: row["definition"] for row in rows if row["type"] == "c" and row["validated"]}
+
+
+def _made(wanted: Wanted) -> set[str]:
+    """The columns that the plan makes: once expand has run, the clone has them as well."""
+    added = {question.name for question in wanted.questions if isinstance(question, AddedColumn)}
+    return added | set(wanted.renames.values())
 
 
 def _possible(renames: Mapping[str, str]) -> bool:
@@ -148,9 +166,10 @@ def _deferral(row: RowMapping) -> str:
     return " DEFERRABLE INITIALLY DEFERRED" if row["deferred"] else " DEFERRABLE"
 
 
-def _index(row: RowMapping, successors: _Successors) -> Index:
+def _index(row: RowMapping, successors: Successors) -> Index:
     return Index(
         name=row["name"],
+        reads=tuple(row["reads"]),
         unique=row["unique"],
         valid=row["valid"],
         successor=successors.indexes.get(row["name"]),
@@ -163,12 +182,13 @@ def _index(row: RowMapping, successors: _Successors) -> Index:
     )
 
 
-def _constraint(row: RowMapping, successors: _Successors) -> Constraint:
+def _constraint(row: RowMapping, successors: Successors) -> Constraint:
     definition, condition = successors.constraints.get(row["name"], (None, None))
     return Constraint(
         name=row["name"],
         kind=_KINDS[row["type"]],  # type: ignore[arg-type]  # the query selects just these
         columns=tuple(row["columns"]),
+        reads=tuple(row["reads"]),
         index=row["index"],
         successor=definition,
         violated_by=condition,
@@ -216,10 +236,11 @@ def _sequence(connection: Connection, row: RowMapping) -> OwnedSequence:
     )
 
 
-def _statistics(row: RowMapping, successors: _Successors) -> Statistics:
+def _statistics(row: RowMapping, successors: Successors) -> Statistics:
     return Statistics(
         schema=row["schema"],
         name=row["name"],
+        reads=tuple(row["reads"]),
         # statistics over a single expression have no kinds, and CREATE STATISTICS refuses any
         kinds=() if row["one_expression"] and len(row["kinds"]) == 0 else tuple(row["kinds"]),
         successor=successors.statistics.get(row["name"]),
@@ -228,126 +249,7 @@ def _statistics(row: RowMapping, successors: _Successors) -> Statistics:
     )
 
 
-def _trigger(row: RowMapping, renames: Mapping[str, str]) -> TriggerFacts:
+def _trigger(row: RowMapping, columns: Iterable[str]) -> TriggerFacts:
     # a trigger's body is opaque to PostgreSQL: a word in it is a hint, not a proof
-    mentions = tuple(name for name in renames if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", row["body"]))
+    mentions = tuple(name for name in columns if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", row["body"]))
     return TriggerFacts(**{key: value for key, value in row.items() if key != "body"}, mentions=mentions)
-
-
-@dataclass(frozen=True)
-class _Successors:
-    """Definitions under the new names, by the old object's name."""
-
-    indexes: Mapping[str, str]
-    constraints: Mapping[str, tuple[str, str | None]]
-    statistics: Mapping[str, str]
-
-
-def _render(
-    connection: Connection,
-    table: Table,
-    renames: Mapping[str, str],
-    there: Collection[str],
-    *,
-    indexes: Sequence[RowMapping],
-    constraints: Sequence[RowMapping],
-    statistics: Sequence[RowMapping],
-) -> _Successors:
-    """Builds the old objects on an empty clone, renames its columns, and lets PostgreSQL print the result.
-
-    So no expression is ever edited as text. What our role may not build, or a clone cannot have (foreign keys), is
-    not rendered here.
-    """
-    clone = Identifier("pg_temp", _CLONE)
-    nested = connection.begin_nested()
-    try:
-        run(connection, text(SQL(queries.CLONE).format(clone=clone, table=Identifier(table.schema, table.name))))
-        built = {row["name"]: f"orchestrator_i{n}" for n, row in enumerate(indexes) if not row["exclusion"]}
-        for row in indexes:
-            if row["name"] in built:
-                _build_index(connection, clone, built[row["name"]], row)
-        added = {
-            row["name"]: f"orchestrator_c{n}" for n, row in enumerate(constraints) if row["type"] not in ("p", "u")
-        }
-        for row in constraints:
-            if row["name"] in added:
-                _build_constraint(connection, clone, added[row["name"]], row)
-        counted = {row["name"]: f"orchestrator_s{n}" for n, row in enumerate(statistics)}
-        for row in statistics:
-            _build_statistics(connection, clone, counted[row["name"]], row)
-        for number, (old, new) in enumerate(renames.items()):
-            if new in there:
-                # after expand the new column is in the clone as well
-                _rename_column(connection, clone, new, f"orchestrator_n{number}")
-            _rename_column(connection, clone, old, new)
-        return _Successors(
-            indexes={name: _index_tail(connection, made) for name, made in built.items()},
-            constraints={
-                row["name"]: _constraint_definition(connection, added[row["name"]], row, renames)
-                for row in constraints
-                if row["name"] in added
-            },
-            statistics={
-                name: str(scalar(connection, queries.CLONE_STATISTICS, {"clone": _CLONE, "name": made}))
-                for name, made in counted.items()
-            },
-        )
-    finally:
-        nested.rollback()
-
-
-def _rename_column(connection: Connection, clone: Identifier, old: str, new: str) -> None:
-    rename = SQL("ALTER TABLE {} RENAME COLUMN {} TO {}").format(clone, Identifier(old), Identifier(new))
-    run(connection, text(rename))
-
-
-def _build_index(connection: Connection, clone: Identifier, name: str, row: RowMapping) -> None:
-    tail = _tail(row)
-    unique = SQL("UNIQUE " if row["unique"] else "")
-    statement = SQL("CREATE {}INDEX {} ON {} {}").format(unique, Identifier(name), clone, catalog_sql(tail))
-    run(connection, text(statement))
-
-
-def _build_constraint(connection: Connection, clone: Identifier, name: str, row: RowMapping) -> None:
-    if row["type"] == "n":
-        # LIKE has copied it under the old name; a table has only one a column
-        column = Identifier(row["columns"][0])
-        run(connection, text(SQL("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL").format(clone, column)))
-    definition = catalog_sql(row["definition"])
-    run(connection, text(SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(clone, Identifier(name), definition)))
-
-
-def _build_statistics(connection: Connection, clone: Identifier, name: str, row: RowMapping) -> None:
-    run(
-        connection,
-        text(
-            SQL("CREATE STATISTICS {} ON {} FROM {}").format(
-                Identifier("pg_temp", name), catalog_sql(row["columns"]), clone
-            )
-        ),
-    )
-
-
-def _index_tail(connection: Connection, name: str) -> str:
-    return _tail(fetch(connection, queries.CLONE_INDEX_TAIL, {"name": name})[0])
-
-
-def _tail(row: RowMapping) -> str:
-    """What follows the table's name in an index definition; the head is composed as PostgreSQL composes it."""
-    definition, head = str(row["definition"]), str(row["head"])
-    if not definition.startswith(head):
-        raise OrchestratorError(f"PostgreSQL renders an index in a way we do not know: {definition}")
-    return definition[len(head) :]
-
-
-def _constraint_definition(
-    connection: Connection, name: str, old: RowMapping, renames: Mapping[str, str]
-) -> tuple[str, str | None]:
-    """The definition, and the condition on rows that break it where there is one."""
-    row = fetch(connection, queries.CLONE_CONSTRAINT, {"clone": _CLONE, "name": name})[0]
-    definition, expression = row.values()
-    definition = str(definition).removesuffix(" NOT VALID")
-    if old["type"] == "n":
-        (column,) = old["columns"]
-        return definition, text(SQL("{} IS NULL").format(Identifier(renames.get(column, column))))
-    return definition, f"NOT ({expression})" if expression else None

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import abstractmethod
+from collections.abc import Iterable
 from functools import cache
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.catalog import Catalog
+from orchestrator.catalog import Catalog, TableFacts
+from orchestrator.catalog.wanted import Expression, Question, Wanted
 from phases.delta import Delta
 
 
@@ -27,9 +29,38 @@ class Change(BaseModel):
     )
 
     @property
-    @abstractmethod
-    def renames(self) -> dict[str, str]:
-        """Old column names and the names under which their indexes and constraints are to be rendered."""
+    def wanted(self) -> Wanted:
+        """What has to be known of its table, besides what the table has."""
+        return Wanted()
+
+    @property
+    def touches(self) -> frozenset[str]:
+        """Columns that are written by the trigger, or go: no other change of the same plan may touch them."""
+        return frozenset()
+
+    @property
+    def makes(self) -> frozenset[str]:
+        """Columns that are added."""
+        return frozenset()
+
+    @property
+    def keeps(self) -> frozenset[str]:
+        """Columns that older code uses, and the trigger writes."""
+        return self.touches
+
+    @property
+    def adjusts(self) -> frozenset[tuple[str, str]]:
+        """Columns that stay, and what of them is changed: ("email", "default"). Two changes may share a column."""
+        return frozenset()
+
+    @property
+    def drops(self) -> frozenset[str]:
+        """Columns that go at contract, and with them what hangs on them."""
+        return frozenset()
+
+    def reads(self, catalog: Catalog) -> frozenset[str]:
+        """Columns that its expressions read."""
+        return frozenset()
 
     @abstractmethod
     def delta(self, catalog: Catalog, plan: str) -> Delta:
@@ -42,6 +73,12 @@ class Change(BaseModel):
     @abstractmethod
     def warnings(self, catalog: Catalog, plan: str) -> list[str]:
         """What the operator should know before starting."""
+
+
+def reads_of(facts: TableFacts, questions: Iterable[Question]) -> frozenset[str]:
+    """Columns that expressions read."""
+    answers = (facts.answers.get(question) for question in questions)
+    return frozenset(name for answer in answers if isinstance(answer, Expression) for name in answer.reads)
 
 
 @cache

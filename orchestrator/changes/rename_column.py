@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from orchestrator.catalog import Catalog
+from orchestrator.catalog.wanted import Wanted
 from orchestrator.changes import Change
 from orchestrator.succession import Refusal, Succession
 from phases.delta import Delta
@@ -27,8 +28,16 @@ class RenameColumn(Change):
 """
 
     @property
-    def renames(self) -> dict[str, str]:
-        return {self.column: self.to}
+    def wanted(self) -> Wanted:
+        return Wanted(renames={self.column: self.to})
+
+    @property
+    def touches(self) -> frozenset[str]:
+        return frozenset({self.column})
+
+    @property
+    def makes(self) -> frozenset[str]:
+        return frozenset({self.to})
 
     def delta(self, catalog: Catalog, plan: str) -> Delta:
         return self._succession(catalog, plan).delta()
@@ -42,4 +51,4 @@ class RenameColumn(Change):
     def _succession(self, catalog: Catalog, plan: str) -> Succession:
         facts = catalog.table(self.table)
         facts.column(self.column)
-        return Succession(catalog, facts, plan)
+        return Succession(catalog, facts, plan, {self.column: self.to})

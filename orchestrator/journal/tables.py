@@ -19,7 +19,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 
 from orchestrator.journal.states import Status
 from phases.step import Phase
@@ -56,7 +56,8 @@ run = Table(
     Column("phase", Text, CheckConstraint(_words("phase", Phase), name="phase"), nullable=False),
     Column("status", Text, CheckConstraint(_words("status", Status), name="status"), nullable=False),
     Column("epoch", BigInteger, nullable=False, server_default=text("0")),
-    Column("plan", JSONB, nullable=False),
+    # not JSONB: the order of keys in a plan is the order of columns in the table
+    Column("plan", JSON, nullable=False),
     Column("release", Text),
     Column("deltas", JSONB, nullable=False),
     Column("removes", JSONB, nullable=False),

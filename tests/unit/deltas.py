@@ -7,9 +7,9 @@ from phases.delta import (
     Grant,
     Identity,
     Index,
+    Link,
     NewColumn,
     OwnedSequence,
-    Pair,
     Statistics,
     Sync,
     Table,
@@ -26,7 +26,7 @@ def plain() -> Delta:
     return Delta(
         table=Table("public", "users"),
         sync=Sync(
-            pairs=(Pair(old="email", new="email_address", old_has_default=False),),
+            links=(Link.copy("email", "email_address"),),
             trigger="zzzz_orchestrator_rename_email",
             function="orchestrator_sync_rename_email",
             counter="orchestrator_conflicts_rename_email",
@@ -44,10 +44,7 @@ def hostile() -> Delta:
     return Delta(
         table=table,
         sync=Sync(
-            pairs=(
-                Pair(old="order", new='new"%s', old_has_default=True),
-                Pair(old="it's", new=LONG, old_has_default=False),
-            ),
+            links=(Link.copy("order", 'new"%s', always_given=True), Link.copy("it's", LONG)),
             trigger='zzzz"trigger',
             function="sync'function",
             counter='count"er',

@@ -47,9 +47,9 @@ def shown(step: Step) -> Iterator[str]:
         case DropIndex():
             yield f"{step.sql};"
         case Batches():
-            yield f"UPDATE {step.table} SET {step.assignments} WHERE {step.differs}; -- guarded by {step.guard}"
+            yield f"UPDATE {step.table} AS new SET {step.assignments} WHERE {step.differs}; -- guarded by {step.guard}"
         case Verify():
-            yield f"SELECT {step.keys} FROM {step.table} WHERE {step.differs}; -- guarded by {step.guard}"
+            yield f"SELECT {step.keys} FROM {step.table} AS new WHERE {step.differs}; -- guarded by {step.guard}"
             yield f"-- rows named by {', '.join(step.key_names)}; {'repaired' if step.repair else 'not repaired'}"
     for undo in step.undo:
         yield "-- undo:"

@@ -1,8 +1,8 @@
--- copy order to new"%s, it's to éééééééééééééééééééééééééééééééx
+-- fill new"%s from order; éééééééééééééééééééééééééééééééx from it's
 -- long, harmless: ROW EXCLUSIVE on "sche""ma"."we""ird%1"
-UPDATE "sche""ma"."we""ird%1" SET "new""%s" = "order", "éééééééééééééééééééééééééééééééx" = "it's" WHERE pg_catalog.record_image_ne(ROW("new""%s"), ROW("order")) OR pg_catalog.record_image_ne(ROW("éééééééééééééééééééééééééééééééx"), ROW("it's")); -- guarded by zzzz"trigger
+UPDATE "sche""ma"."we""ird%1" AS new SET "new""%s" = "new"."order", "éééééééééééééééééééééééééééééééx" = "new"."it's" WHERE pg_catalog.record_image_ne(ROW("new"."new""%s"), ROW("new"."order")) OR pg_catalog.record_image_ne(ROW("new"."éééééééééééééééééééééééééééééééx"), ROW("new"."it's")); -- guarded by zzzz"trigger
 
--- verify that new"%s equals order, éééééééééééééééééééééééééééééééx equals it's in every row
+-- verify new"%s from order; éééééééééééééééééééééééééééééééx from it's in every row
 -- long, harmless: ACCESS SHARE on "sche""ma"."we""ird%1"
-SELECT ctid FROM "sche""ma"."we""ird%1" WHERE pg_catalog.record_image_ne(ROW("new""%s"), ROW("order")) OR pg_catalog.record_image_ne(ROW("éééééééééééééééééééééééééééééééx"), ROW("it's")); -- guarded by zzzz"trigger
+SELECT ctid FROM "sche""ma"."we""ird%1" AS new WHERE pg_catalog.record_image_ne(ROW("new"."new""%s"), ROW("new"."order")) OR pg_catalog.record_image_ne(ROW("new"."éééééééééééééééééééééééééééééééx"), ROW("new"."it's")); -- guarded by zzzz"trigger
 -- rows named by ctid; repaired

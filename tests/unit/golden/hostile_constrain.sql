@@ -57,7 +57,7 @@ CREATE STATISTICS "sche""ma"."expression_stat" ON lower("new""%s") FROM "sche""m
 
 -- add check constraint new"%s_not_null_01a64a35
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
-ALTER TABLE "sche""ma"."we""ird%1" ADD CONSTRAINT "new""%s_not_null_01a64a35" CHECK ("new""%s" IS NOT NULL) NOT VALID;
+ALTER TABLE "sche""ma"."we""ird%1" ADD CONSTRAINT "new""%s_not_null_01a64a35" CHECK ("new""%s" IS DISTINCT FROM NULL) NOT VALID;
 -- undo:
 --   -- drop constraint new"%s_not_null_01a64a35
 --   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
@@ -66,7 +66,7 @@ ALTER TABLE "sche""ma"."we""ird%1" ADD CONSTRAINT "new""%s_not_null_01a64a35" CH
 -- validate new"%s_not_null_01a64a35
 -- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"
 ALTER TABLE "sche""ma"."we""ird%1" VALIDATE CONSTRAINT "new""%s_not_null_01a64a35";
--- broken by: SELECT ctid FROM "sche""ma"."we""ird%1" WHERE "new""%s" IS NULL LIMIT 10;
+-- broken by: SELECT ctid FROM "sche""ma"."we""ird%1" WHERE "new""%s" IS NOT DISTINCT FROM NULL LIMIT 10;
 
 -- set new"%s not null
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"

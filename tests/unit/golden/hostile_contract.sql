@@ -1,6 +1,6 @@
--- verify that new"%s equals order, éééééééééééééééééééééééééééééééx equals it's in every row
+-- verify new"%s from order; éééééééééééééééééééééééééééééééx from it's in every row
 -- long, harmless: ACCESS SHARE on "sche""ma"."we""ird%1"
-SELECT ctid FROM "sche""ma"."we""ird%1" WHERE pg_catalog.record_image_ne(ROW("new""%s"), ROW("order")) OR pg_catalog.record_image_ne(ROW("éééééééééééééééééééééééééééééééx"), ROW("it's")); -- guarded by zzzz"trigger
+SELECT ctid FROM "sche""ma"."we""ird%1" AS new WHERE pg_catalog.record_image_ne(ROW("new"."new""%s"), ROW("new"."order")) OR pg_catalog.record_image_ne(ROW("new"."éééééééééééééééééééééééééééééééx"), ROW("new"."it's")); -- guarded by zzzz"trigger
 -- rows named by ctid; not repaired
 
 -- drop constraint out"fk
@@ -23,7 +23,7 @@ DROP INDEX CONCURRENTLY IF EXISTS "sche""ma"."idx%";
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
 ALTER TABLE "sche""ma"."we""ird%1" RENAME CONSTRAINT "out_next" TO "out""fk";
 
--- drop order, it's and the trigger
+-- drop order, it's, the trigger
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1", SHARE ROW EXCLUSIVE on "sche""ma"."serial%seq", ACCESS EXCLUSIVE on "sche""ma"."se""q"
 LOCK TABLE "sche""ma"."we""ird%1" IN ACCESS EXCLUSIVE MODE;
 DO '

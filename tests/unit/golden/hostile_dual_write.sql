@@ -6,13 +6,13 @@ CREATE FUNCTION "sche""ma"."sync'function"() RETURNS trigger LANGUAGE plpgsql SE
 BEGIN
   IF pg_catalog.record_image_ne(ROW("new"."new""%s"), ROW("new"."order")) THEN
     IF TG_OP = ''INSERT'' THEN
-      IF NEW."new""%s" IS NOT DISTINCT FROM NULL THEN
-        NEW."new""%s" := NEW."order";
+      IF "new"."new""%s" IS NOT DISTINCT FROM NULL THEN
+        NEW."new""%s" := "new"."order";
       ELSE
-        NEW."order" := NEW."new""%s";
+        NEW."order" := "new"."new""%s";
       END IF;
     ELSIF pg_catalog.record_image_eq(ROW("new"."new""%s"), ROW("old"."new""%s")) THEN
-      NEW."new""%s" := NEW."order";
+        NEW."new""%s" := "new"."order";
     ELSE
       IF pg_catalog.record_image_ne(ROW("new"."order"), ROW("old"."order")) THEN
         BEGIN
@@ -21,25 +21,25 @@ BEGIN
           NULL;
         END;
       END IF;
-      NEW."order" := NEW."new""%s";
+        NEW."order" := "new"."new""%s";
     END IF;
   END IF;
   IF pg_catalog.record_image_ne(ROW("new"."éééééééééééééééééééééééééééééééx"), ROW("new"."it''s")) THEN
     IF TG_OP = ''INSERT'' THEN
-      IF NEW."éééééééééééééééééééééééééééééééx" IS NOT DISTINCT FROM NULL THEN
-        NEW."éééééééééééééééééééééééééééééééx" := NEW."it''s";
+      IF "new"."éééééééééééééééééééééééééééééééx" IS NOT DISTINCT FROM NULL THEN
+        NEW."éééééééééééééééééééééééééééééééx" := "new"."it''s";
       ELSE
-        IF NEW."it''s" IS DISTINCT FROM NULL THEN
+        IF "new"."it''s" IS DISTINCT FROM NULL THEN
         BEGIN
           PERFORM pg_catalog.nextval(''"sche""ma"."count""er"'');
         EXCEPTION WHEN insufficient_privilege OR undefined_table OR invalid_schema_name THEN
           NULL;
         END;
         END IF;
-        NEW."it''s" := NEW."éééééééééééééééééééééééééééééééx";
+        NEW."it''s" := "new"."éééééééééééééééééééééééééééééééx";
       END IF;
     ELSIF pg_catalog.record_image_eq(ROW("new"."éééééééééééééééééééééééééééééééx"), ROW("old"."éééééééééééééééééééééééééééééééx")) THEN
-      NEW."éééééééééééééééééééééééééééééééx" := NEW."it''s";
+        NEW."éééééééééééééééééééééééééééééééx" := "new"."it''s";
     ELSE
       IF pg_catalog.record_image_ne(ROW("new"."it''s"), ROW("old"."it''s")) THEN
         BEGIN
@@ -48,7 +48,7 @@ BEGIN
           NULL;
         END;
       END IF;
-      NEW."it''s" := NEW."éééééééééééééééééééééééééééééééx";
+        NEW."it''s" := "new"."éééééééééééééééééééééééééééééééx";
     END IF;
   END IF;
   RETURN NEW;
@@ -57,7 +57,7 @@ END
 CREATE TRIGGER "zzzz""trigger" BEFORE INSERT OR UPDATE ON "sche""ma"."we""ird%1" FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW("new"."new""%s"), ROW("new"."order")) OR pg_catalog.record_image_ne(ROW("new"."éééééééééééééééééééééééééééééééx"), ROW("new"."it's"))) EXECUTE FUNCTION "sche""ma"."sync'function"();
 ALTER TABLE "sche""ma"."we""ird%1" ENABLE ALWAYS TRIGGER "zzzz""trigger";
 -- undo:
---   -- drop trigger zzzz"trigger and new"%s, éééééééééééééééééééééééééééééééx
+--   -- drop trigger zzzz"trigger, new"%s, éééééééééééééééééééééééééééééééx
 --   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
 --   DROP TRIGGER IF EXISTS "zzzz""trigger" ON "sche""ma"."we""ird%1";
 --   DROP FUNCTION IF EXISTS "sche""ma"."sync'function"();

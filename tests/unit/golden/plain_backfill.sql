@@ -1,8 +1,8 @@
--- copy email to email_address
+-- fill email_address from email
 -- long, harmless: ROW EXCLUSIVE on public.users
-UPDATE "public"."users" SET "email_address" = "email" WHERE pg_catalog.record_image_ne(ROW("email_address"), ROW("email")); -- guarded by zzzz_orchestrator_rename_email
+UPDATE "public"."users" AS new SET "email_address" = "new"."email" WHERE pg_catalog.record_image_ne(ROW("new"."email_address"), ROW("new"."email")); -- guarded by zzzz_orchestrator_rename_email
 
--- verify that email_address equals email in every row
+-- verify email_address from email in every row
 -- long, harmless: ACCESS SHARE on public.users
-SELECT "id" FROM "public"."users" WHERE pg_catalog.record_image_ne(ROW("email_address"), ROW("email")); -- guarded by zzzz_orchestrator_rename_email
+SELECT "id" FROM "public"."users" AS new WHERE pg_catalog.record_image_ne(ROW("new"."email_address"), ROW("new"."email")); -- guarded by zzzz_orchestrator_rename_email
 -- rows named by id; repaired

@@ -1,9 +1,9 @@
--- verify that email_address equals email in every row
+-- verify email_address from email in every row
 -- long, harmless: ACCESS SHARE on public.users
-SELECT "id" FROM "public"."users" WHERE pg_catalog.record_image_ne(ROW("email_address"), ROW("email")); -- guarded by zzzz_orchestrator_rename_email
+SELECT "id" FROM "public"."users" AS new WHERE pg_catalog.record_image_ne(ROW("new"."email_address"), ROW("new"."email")); -- guarded by zzzz_orchestrator_rename_email
 -- rows named by id; not repaired
 
--- drop email and the trigger
+-- drop email, the trigger
 -- short exclusive: ACCESS EXCLUSIVE on public.users
 LOCK TABLE "public"."users" IN ACCESS EXCLUSIVE MODE;
 DO '

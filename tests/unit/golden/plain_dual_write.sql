@@ -6,20 +6,20 @@ CREATE FUNCTION "public"."orchestrator_sync_rename_email"() RETURNS trigger LANG
 BEGIN
   IF pg_catalog.record_image_ne(ROW("new"."email_address"), ROW("new"."email")) THEN
     IF TG_OP = ''INSERT'' THEN
-      IF NEW."email_address" IS NOT DISTINCT FROM NULL THEN
-        NEW."email_address" := NEW."email";
+      IF "new"."email_address" IS NOT DISTINCT FROM NULL THEN
+        NEW."email_address" := "new"."email";
       ELSE
-        IF NEW."email" IS DISTINCT FROM NULL THEN
+        IF "new"."email" IS DISTINCT FROM NULL THEN
         BEGIN
           PERFORM pg_catalog.nextval(''"public"."orchestrator_conflicts_rename_email"'');
         EXCEPTION WHEN insufficient_privilege OR undefined_table OR invalid_schema_name THEN
           NULL;
         END;
         END IF;
-        NEW."email" := NEW."email_address";
+        NEW."email" := "new"."email_address";
       END IF;
     ELSIF pg_catalog.record_image_eq(ROW("new"."email_address"), ROW("old"."email_address")) THEN
-      NEW."email_address" := NEW."email";
+        NEW."email_address" := "new"."email";
     ELSE
       IF pg_catalog.record_image_ne(ROW("new"."email"), ROW("old"."email")) THEN
         BEGIN
@@ -28,7 +28,7 @@ BEGIN
           NULL;
         END;
       END IF;
-      NEW."email" := NEW."email_address";
+        NEW."email" := "new"."email_address";
     END IF;
   END IF;
   RETURN NEW;
@@ -37,7 +37,7 @@ END
 CREATE TRIGGER "zzzz_orchestrator_rename_email" BEFORE INSERT OR UPDATE ON "public"."users" FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW("new"."email_address"), ROW("new"."email"))) EXECUTE FUNCTION "public"."orchestrator_sync_rename_email"();
 ALTER TABLE "public"."users" ENABLE ALWAYS TRIGGER "zzzz_orchestrator_rename_email";
 -- undo:
---   -- drop trigger zzzz_orchestrator_rename_email and email_address
+--   -- drop trigger zzzz_orchestrator_rename_email, email_address
 --   -- short exclusive: ACCESS EXCLUSIVE on public.users
 --   DROP TRIGGER IF EXISTS "zzzz_orchestrator_rename_email" ON "public"."users";
 --   DROP FUNCTION IF EXISTS "public"."orchestrator_sync_rename_email"();

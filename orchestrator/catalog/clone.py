@@ -1,0 +1,295 @@
+"""An empty copy of a table, in a transaction that is rolled back, on which PostgreSQL renders and checks for us.
+
+Definitions are printed under other names after the copy's columns were renamed, and an author's expressions after
+PostgreSQL has parsed them: nobody edits SQL as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from psycopg.sql import SQL, Composable, Identifier
+from sqlalchemy import Connection
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.exc import DBAPIError
+
+from orchestrator.catalog import queries
+from orchestrator.catalog.wanted import (
+    AddedColumn,
+    Answer,
+    ColumnType,
+    Computed,
+    Expression,
+    NotNullProof,
+    Proofs,
+    Question,
+    Rejected,
+)
+from orchestrator.database import fetch, primary_message, run, scalar, set_local, sqlstate
+from orchestrator.errors import OrchestratorError
+from phases.delta import Table
+from phases.sql import catalog_sql, text
+
+NAME = "orchestrator_clone"
+CLONE = Identifier("pg_temp", NAME)
+
+# parsed when it is made, and printed from what was parsed; two relations in FROM, so that columns are printed with
+# their relation's name. Not a view: before PostgreSQL 16 a view has a relation `new` of its own
+PARSE = SQL(
+    "CREATE FUNCTION pg_temp.{name}() RETURNS SETOF record LANGUAGE sql BEGIN ATOMIC"
+    " SELECT ({expression}\n) AS {name} FROM {clone} AS new, (VALUES (1)) AS one; END"
+)
+# assignment, as in the UPDATE and the trigger that will use it: an explicit cast would cut a text without a word
+ASSIGN = SQL("EXPLAIN INSERT INTO {clone} ({column}) SELECT {expression} FROM {clone} AS new")
+# what a trigger's WHEN takes: one row, no subquery, no aggregate, no generated column
+USE = SQL(
+    "CREATE TRIGGER orchestrator_use BEFORE INSERT OR UPDATE ON {clone} FOR EACH ROW"
+    " WHEN (({expression}) IS NULL) EXECUTE FUNCTION pg_catalog.suppress_redundant_updates_trigger()"
+)
+# the server's own test of immutability
+INDEX = SQL("CREATE INDEX ON {clone} (({expression}\n))")
+NOT_IMMUTABLE = "42P17"
+PARSED = "orchestrator_expression"
+PROOF = "orchestrator_proof"
+
+
+@dataclass(frozen=True)
+class Successors:
+    """Definitions under the new names, by the old object's name."""
+
+    indexes: Mapping[str, str] = field(default_factory=dict)
+    constraints: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+    statistics: Mapping[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def cloned(connection: Connection, table: Table) -> Iterator[None]:
+    """While inside there is a clone; nothing of what is done to it remains."""
+    nested = connection.begin_nested()
+    try:
+        _send(connection, SQL(queries.CLONE).format(clone=CLONE, table=Identifier(table.schema, table.name)))
+        yield
+    finally:
+        nested.rollback()
+
+
+def drop_columns(connection: Connection, columns: Iterable[str]) -> None:
+    """Takes columns away that a run of the same plan has added: what is asked is asked of the table before."""
+    for column in columns:
+        _send(connection, SQL("ALTER TABLE {} DROP COLUMN {} CASCADE").format(CLONE, Identifier(column)))
+
+
+# an author's words
+
+
+def answers(
+    connection: Connection, questions: Sequence[Question], *, search_path: str, checks: Mapping[str, str]
+) -> dict[Question, Answer]:
+    """What PostgreSQL makes of the questions. Names in them are looked up with `search_path`, and printed qualified.
+
+    `checks`: definitions of the table's valid checks, by name.
+    """
+    found: dict[Question, Answer] = {}
+    # expressions may name the columns that are added
+    for question in sorted(questions, key=lambda each: not isinstance(each, AddedColumn)):
+        nested = connection.begin_nested()
+        try:
+            match question:
+                case AddedColumn():
+                    found[question] = _add_column(connection, question, search_path)
+                    nested.commit()
+                case Computed():
+                    found[question] = _expression(connection, question, search_path)
+                case NotNullProof():
+                    found[question] = _proofs(connection, question, checks)
+        except DBAPIError as error:
+            found[question] = Rejected(primary_message(error))
+        finally:
+            if nested.is_active:
+                nested.rollback()
+    return found
+
+
+def _add_column(connection: Connection, question: AddedColumn, search_path: str) -> ColumnType:
+    set_local(connection, search_path=search_path)
+    collation = SQL(" COLLATE {}").format(catalog_sql(question.collation)) if question.collation else SQL("")
+    column = SQL("ALTER TABLE {} ADD COLUMN {} {}{}").format(
+        CLONE, Identifier(question.name), catalog_sql(question.type), collation
+    )
+    _send_one(connection, column)
+    set_local(connection, search_path="")
+    row = fetch(connection, queries.CLONE_COLUMN, {"clone": NAME, "column": question.name})[0]
+    return ColumnType(
+        type=row["type"],
+        collation=tuple(row["collation"]) if row["collation"] else None,
+        constrained_domain=row["constrained_domain"],
+    )
+
+
+def _expression(connection: Connection, question: Computed, search_path: str) -> Expression:
+    words = catalog_sql(question.expression)
+    with _called(connection, question.names):
+        set_local(connection, search_path=search_path)
+        _send_one(connection, PARSE.format(name=Identifier(PARSED), expression=words, clone=CLONE))
+        immutable = _immutable(connection, words)
+        set_local(connection, search_path="")
+    body = str(scalar(connection, queries.CLONE_FUNCTION, {"name": PARSED}))
+    sql = body.partition(" SELECT ")[2].rpartition(f" AS {PARSED}\n")[0]
+    column = fetch(connection, queries.CLONE_COLUMN, {"clone": NAME, "column": question.column})[0]
+    _send(connection, ASSIGN.format(clone=CLONE, column=Identifier(question.column), expression=catalog_sql(sql)))
+    _send(connection, USE.format(clone=CLONE, expression=catalog_sql(sql)))
+    reads = fetch(connection, queries.CLONE_FUNCTION_READS, {"clone": NAME, "name": PARSED})
+    return Expression(
+        sql=sql,
+        type=column["type"],
+        comparison=column["comparison"],
+        reads=tuple(row["name"] for row in reads),
+        immutable=immutable,
+    )
+
+
+@contextmanager
+def _called(connection: Connection, names: Sequence[tuple[str, str]]) -> Iterator[None]:
+    """While inside, columns have the names that the author uses; what is made of them follows when they change back."""
+    changes = [(column, name) for name, column in names if name != column]
+    aside = {name: f"orchestrator_a{number}" for number, (_, name) in enumerate(changes)}
+    there = {row["name"] for row in fetch(connection, queries.CLONE_COLUMNS, {"clone": NAME})}
+    moved = [(name, other) for name, other in aside.items() if name in there and name not in dict(changes)]
+    for name, other in moved:
+        rename_column(connection, name, other)
+    for column, name in changes:
+        rename_column(connection, column, f"{aside[name]}_")
+    for _, name in changes:
+        rename_column(connection, f"{aside[name]}_", name)
+    yield
+    for _, name in changes:
+        rename_column(connection, name, f"{aside[name]}_")
+    for column, name in changes:
+        rename_column(connection, f"{aside[name]}_", column)
+    for name, other in moved:
+        rename_column(connection, other, name)
+
+
+def _immutable(connection: Connection, words: Composable) -> bool:
+    nested = connection.begin_nested()
+    try:
+        _send_one(connection, INDEX.format(clone=CLONE, expression=words))
+    except DBAPIError as error:
+        # whether the type can be indexed at all is looked at later, and no matter here
+        return sqlstate(error) != NOT_IMMUTABLE
+    finally:
+        nested.rollback()
+    return True
+
+
+def _proofs(connection: Connection, question: NotNullProof, checks: Mapping[str, str]) -> Proofs:
+    """Checks that read just as the one that we would add: what else may prove it, only the server's scan would tell."""
+    add = SQL("ALTER TABLE {} ADD CONSTRAINT {} CHECK ({} IS DISTINCT FROM NULL)")
+    _send(connection, add.format(CLONE, Identifier(PROOF), Identifier(question.column)))
+    row = fetch(connection, queries.CLONE_CONSTRAINT, {"clone": NAME, "name": PROOF})[0]
+    definition = next(iter(row.values()))
+    return Proofs(tuple(name for name, each in checks.items() if each == definition))
+
+
+# definitions under other names
+
+
+def render(
+    connection: Connection,
+    renames: Mapping[str, str],
+    *,
+    indexes: Sequence[RowMapping],
+    constraints: Sequence[RowMapping],
+    statistics: Sequence[RowMapping],
+) -> Successors:
+    """Builds the old objects, renames the columns, and lets PostgreSQL print the result.
+
+    What our role may not build, or a clone cannot have (foreign keys), is not rendered here.
+    """
+    built = {row["name"]: f"orchestrator_i{n}" for n, row in enumerate(indexes) if not row["exclusion"]}
+    for row in indexes:
+        if row["name"] in built:
+            _build_index(connection, built[row["name"]], row)
+    added = {row["name"]: f"orchestrator_c{n}" for n, row in enumerate(constraints) if row["type"] not in ("p", "u")}
+    for row in constraints:
+        if row["name"] in added:
+            _build_constraint(connection, added[row["name"]], row)
+    counted = {row["name"]: f"orchestrator_s{n}" for n, row in enumerate(statistics)}
+    for row in statistics:
+        _build_statistics(connection, counted[row["name"]], row)
+    for old, new in renames.items():
+        rename_column(connection, old, new)
+    return Successors(
+        indexes={name: _index_tail(connection, made) for name, made in built.items()},
+        constraints={
+            row["name"]: _constraint_definition(connection, added[row["name"]], row, renames)
+            for row in constraints
+            if row["name"] in added
+        },
+        statistics={
+            name: str(scalar(connection, queries.CLONE_STATISTICS, {"clone": NAME, "name": made}))
+            for name, made in counted.items()
+        },
+    )
+
+
+def rename_column(connection: Connection, old: str, new: str) -> None:
+    """Of the clone."""
+    _send(connection, SQL("ALTER TABLE {} RENAME COLUMN {} TO {}").format(CLONE, Identifier(old), Identifier(new)))
+
+
+def _send(connection: Connection, statement: Composable) -> None:
+    run(connection, text(statement))
+
+
+def _send_one(connection: Connection, statement: Composable) -> None:
+    """With an author's words in it: as a prepared statement, which cannot be two."""
+    connection.exec_driver_sql(text(statement).replace("%", "%%"), {})
+
+
+def _build_index(connection: Connection, name: str, row: RowMapping) -> None:
+    unique = SQL("UNIQUE " if row["unique"] else "")
+    _send(
+        connection, SQL("CREATE {}INDEX {} ON {} {}").format(unique, Identifier(name), CLONE, catalog_sql(_tail(row)))
+    )
+
+
+def _build_constraint(connection: Connection, name: str, row: RowMapping) -> None:
+    if row["type"] == "n":
+        # LIKE has copied it under the old name; a table has only one a column
+        column = Identifier(row["columns"][0])
+        _send(connection, SQL("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL").format(CLONE, column))
+    definition = catalog_sql(row["definition"])
+    _send(connection, SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(CLONE, Identifier(name), definition))
+
+
+def _build_statistics(connection: Connection, name: str, row: RowMapping) -> None:
+    columns = catalog_sql(row["columns"])
+    _send(connection, SQL("CREATE STATISTICS {} ON {} FROM {}").format(Identifier("pg_temp", name), columns, CLONE))
+
+
+def _index_tail(connection: Connection, name: str) -> str:
+    return _tail(fetch(connection, queries.CLONE_INDEX_TAIL, {"name": name})[0])
+
+
+def _tail(row: RowMapping) -> str:
+    """What follows the table's name in an index definition; the head is composed as PostgreSQL composes it."""
+    definition, head = str(row["definition"]), str(row["head"])
+    if not definition.startswith(head):
+        raise OrchestratorError(f"PostgreSQL renders an index in a way we do not know: {definition}")
+    return definition[len(head) :]
+
+
+def _constraint_definition(
+    connection: Connection, name: str, old: RowMapping, renames: Mapping[str, str]
+) -> tuple[str, str | None]:
+    """The definition, and the condition on rows that break it where there is one."""
+    row = fetch(connection, queries.CLONE_CONSTRAINT, {"clone": NAME, "name": name})[0]
+    definition, expression = row.values()
+    definition = str(definition).removesuffix(" NOT VALID")
+    if old["type"] == "n":
+        (column,) = old["columns"]
+        return definition, text(SQL("{} IS NULL").format(Identifier(renames.get(column, column))))
+    return definition, f"NOT ({expression})" if expression else None

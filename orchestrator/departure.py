@@ -1,0 +1,78 @@
+"""What it takes for a column to go: what hangs on it goes before it, one thing at a time, and none of it by CASCADE."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from orchestrator.catalog import ForeignKey, Index, TableFacts
+from orchestrator.succession import Refusal, dependent_refusals, listed
+from phases.delta import Delta, DroppedForeignKey, Table
+
+
+def departure(facts: TableFacts, gone: Collection[str]) -> Delta:
+    """The part of a delta by which contract drops columns without successors."""
+    return Delta(
+        table=facts.table,
+        key=facts.primary_key,
+        drop=tuple(gone),
+        drop_indexes=tuple(index.name for index in _indexes(facts, gone) if index.constraint is None),
+        drop_foreign_keys=tuple(
+            DroppedForeignKey(table=key.table, name=key.name, references=key.references)
+            for key in _foreign_keys(facts, gone)
+        ),
+        drop_sequences=tuple(Table(each.schema, each.name) for each in facts.sequences if each.column in gone),
+        removes=tuple(f"{facts.display}.{column}" for column in gone),
+    )
+
+
+def refusals(facts: TableFacts, gone: Collection[str]) -> Iterator[Refusal]:
+    """What stands against it."""
+    yield from dependent_refusals(facts, gone)
+    keyed = [column for column in facts.primary_key if column in gone]
+    if keyed:
+        yield (
+            f'{listed(keyed)} is part of the primary key of "{facts.display}"',
+            "give the table another primary key first, in a plan of its own",
+        )
+    for index in _indexes(facts, gone):
+        if index.replica_identity:
+            yield (
+                f'index "{index.name}" is the replica identity of "{facts.display}"',
+                "ALTER TABLE … REPLICA IDENTITY to another index first",
+            )
+    for key in _foreign_keys(facts, gone):
+        if key.references == facts.table and not set(gone).isdisjoint(key.referenced_columns):
+            yield (
+                f'foreign key "{key.name}" of "{key.table.schema}.{key.table.name}" refers to {listed(gone)}',
+                "drop it first, or let it refer to another column",
+            )
+        if not key.owned:
+            yield (
+                f'foreign key "{key.name}" ties in a table that our role does not own',
+                "connect as a role that owns both of its tables",
+            )
+
+
+def warnings(facts: TableFacts, gone: Collection[str]) -> Iterator[str]:
+    """What goes along, and is used for more than the column."""
+    for index in _indexes(facts, gone):
+        others = [column for column in index.reads if column not in gone]
+        if others:
+            yield f'index "{index.name}" goes with {listed(gone)}, though it also has {listed(others)}'
+    for constraint in facts.constraints:
+        others = [column for column in constraint.reads if column not in gone]
+        if others and not set(gone).isdisjoint(constraint.reads) and constraint.kind != "primary_key":
+            yield f'constraint "{constraint.name}" goes with {listed(gone)}, though it also reads {listed(others)}'
+
+
+def _indexes(facts: TableFacts, gone: Collection[str]) -> list[Index]:
+    return [index for index in facts.indexes if not set(gone).isdisjoint(index.reads)]
+
+
+def _foreign_keys(facts: TableFacts, gone: Collection[str]) -> list[ForeignKey]:
+    return [
+        key
+        for key in facts.foreign_keys
+        if (key.table == facts.table and not set(gone).isdisjoint(key.columns))
+        or (key.references == facts.table and not set(gone).isdisjoint(key.referenced_columns))
+    ]

@@ -1,0 +1,141 @@
+"""Columns that are computed from each other: who wrote last is followed, and what nobody wrote stays what it was."""
+
+from pathlib import Path
+from typing import LiteralString
+
+import pytest
+from psycopg.sql import SQL
+
+from orchestrator import comparison
+from orchestrator.errors import PlanRefused
+from orchestrator.plan import parse
+from orchestrator.planning import make_program
+from phases.step import Phase
+from tests.fixtures.database import CreateDatabase, Database
+from tests.fixtures.runs import Migration, context_of, init
+
+# the way there and back loses: a case, and what stands behind the first word
+PLAN = """
+name: split
+changes:
+  - kind: split_column
+    table: people
+    from: name
+    to:
+      first: {type: text, up: "lower(split_part(name, ' ', 1))"}
+      rest: {type: text, up: "split_part(name, ' ', 2)"}
+    down: first || ' ' || rest
+"""
+PEOPLE: LiteralString = """
+CREATE TABLE people (id int PRIMARY KEY, name text, city text);
+INSERT INTO people VALUES (1, 'Ann Lee van Dyke'), (2, NULL);
+"""
+WITHOUT_TRIGGER: LiteralString = """
+ALTER TABLE people DISABLE TRIGGER USER;
+UPDATE people SET name = 'Zoe Q' WHERE id = 1;
+ALTER TABLE people ENABLE TRIGGER USER
+"""
+OLD: LiteralString = "INSERT INTO people (id, name) VALUES (3, 'Bob May the Third')"
+NEW: LiteralString = "INSERT INTO people (id, first, rest) VALUES (4, 'CY', 'Ng of X')"
+
+
+def people(create_database: CreateDatabase, folder: Path, to: Phase, plan: str = PLAN) -> tuple[Database, Migration]:
+    database = create_database(init)
+    database.execute(SQL(PEOPLE))
+    migration = Migration.of(plan, database, folder / "plans")
+    migration.advance(to)
+    return database, migration
+
+
+def row(database: Database, key: int) -> tuple[object, ...]:
+    [found] = database.fetch("SELECT name, first, rest FROM people WHERE id = %s", [key])
+    return tuple(found)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(
+    ("statement", "key", "expected"),
+    [
+        (OLD, 3, ("Bob May the Third", "bob", "May")),
+        (NEW, 4, ("CY Ng of X", "CY", "Ng of X")),
+        ("UPDATE people SET name = 'Di Fu' WHERE id = 3", 3, ("Di Fu", "di", "Fu")),
+        ("UPDATE people SET name = NULL WHERE id = 3", 3, (None, None, None)),
+        ("UPDATE people SET first = 'Bo' WHERE id = 3", 3, ("Bo May", "Bo", "May")),
+        # neither side survives the way there and back, and neither was written
+        ("UPDATE people SET city = 'Paris' WHERE id = 3", 3, ("Bob May the Third", "bob", "May")),
+        ("UPDATE people SET city = 'Paris' WHERE id = 4", 4, ("CY Ng of X", "CY", "Ng of X")),
+        # an old writer comes back to what the new columns would give: they follow all the same
+        ("UPDATE people SET name = 'bob May' WHERE id = 3", 3, ("bob May", "bob", "May")),
+        # both given, and they agree: neither is computed anew
+        (
+            "UPDATE people SET name = 'Ed Ox of Y', first = 'ed', rest = 'Ox' WHERE id = 3",
+            3,
+            ("Ed Ox of Y", "ed", "Ox"),
+        ),
+        ("UPDATE people SET name = 'Ed Ox Y', first = 'Al', rest = 'B' WHERE id = 3", 3, ("Al B", "Al", "B")),
+        # a row older than the trigger is brought into step by any write
+        ("UPDATE people SET city = 'Paris' WHERE id = 1", 1, ("Ann Lee van Dyke", "ann", "Lee")),
+    ],
+)
+def test_the_side_that_was_written_is_followed_and_nothing_else_changes(
+    create_database: CreateDatabase, tmp_path: Path, statement: LiteralString, key: int, expected: tuple[object, ...]
+) -> None:
+    database, _ = people(create_database, tmp_path, Phase.DUAL_WRITE)
+    for each in dict.fromkeys((OLD, NEW, statement)):
+        database.execute(each)
+    assert row(database, key) == expected
+
+
+@pytest.mark.matrix
+def test_the_backfill_leaves_alone_what_new_code_wrote_though_up_would_say_something_else(
+    create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    database, migration = people(create_database, tmp_path, Phase.DUAL_WRITE)
+    database.execute(NEW)
+    migration.advance(Phase.CONSTRAIN)
+    assert row(database, 4) == ("CY Ng of X", "CY", "Ng of X")
+    assert row(database, 1) == ("Ann Lee van Dyke", "ann", "Lee")
+
+
+def test_the_verification_finds_a_row_that_is_in_step_neither_way(
+    create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    database, migration = people(create_database, tmp_path, Phase.BACKFILL)
+    database.execute(WITHOUT_TRIGGER)
+    [found] = comparison.verify(migration.context, migration.name)
+    assert (found.differences, found.keys) == (1, ("id=1",))
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("first || ' ' || rest || nonsense", 'column "nonsense" does not exist'),
+        ("concat_ws(' ', first, rest)", "is not immutable"),
+        ("name || first", 'reads "name"'),
+        ("(SELECT max(c.relname) FROM pg_class c)::text", "cannot use subquery in trigger WHEN condition"),
+        ("max(first)", "aggregate functions are not allowed"),
+        ("first); DROP TABLE people; --", "syntax error at or near"),
+    ],
+)
+def test_what_cannot_be_kept_in_step_is_refused_in_the_words_of_the_server(
+    database: Database, change: str, reason: str
+) -> None:
+    database.execute(SQL(PEOPLE))
+    plan = parse(PLAN.replace("first || ' ' || rest", change), "plan")
+    with pytest.raises(PlanRefused) as caught:
+        make_program(context_of(database), plan)
+    assert reason in str(caught.value)
+
+
+def test_an_operator_of_somebody_else_over_a_type_is_no_reason_to_trust_it(database: Database) -> None:
+    database.execute(SQL(PEOPLE))
+    plan = parse("name: x\nchanges: [{kind: rename_column, table: people, from: name, to: label}]", "plan")
+    before = make_program(context_of(database), plan)[0].deltas[0].sync
+    database.execute(
+        "CREATE FUNCTION never(text, text) RETURNS bool LANGUAGE sql AS 'SELECT true';"
+        "CREATE OPERATOR public.= (LEFTARG = text, RIGHTARG = text, FUNCTION = never)"
+    )
+    after = make_program(context_of(database), plan)[0].deltas[0].sync
+    assert before is not None and after is not None
+    assert (before.links[0].up[0].comparison, after.links[0].up[0].comparison) == ("text", "image")
