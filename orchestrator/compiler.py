@@ -119,6 +119,14 @@ def _conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]
             )
     yield from _order(changes, catalog)
     yield from _torn(changes, catalog)
+    number = Counter(catalog.table(change.table).display for change in changes)
+    for change in changes:
+        facts = catalog.table(change.table)
+        if change.whole and number[facts.display] > 1:
+            yield (
+                f'"{facts.display}" is the matter of a {change.kind} and of another change of this plan',
+                "make two plans of it, one after the other",
+            )
     changed = {catalog.table(change.table).table: change.touches for change in changes}
     for change in changes:
         facts = catalog.table(change.table)

@@ -140,6 +140,11 @@ def run(connection: Connection, sql: str) -> int:
     return connection.exec_driver_sql(sql, execution_options=_RAW).rowcount
 
 
+def run_one(connection: Connection, sql: str) -> None:
+    """Sends one statement with somebody else's words in it: as a prepared one, which cannot be two."""
+    connection.exec_driver_sql(sql.replace("%", "%%"), {})
+
+
 def fetch(connection: Connection, sql: str, parameters: Mapping[str, Any] | None = None) -> Sequence[RowMapping]:
     """The rows of a query; `%(name)s` stands for a parameter where parameters are given."""
     if parameters is None:
@@ -190,6 +195,11 @@ def sqlstate(error: BaseException) -> str | None:
     """The SQLSTATE of an error, wherever it is wrapped."""
     original = error.orig if isinstance(error, DBAPIError) else error
     return original.sqlstate if isinstance(original, psycopg.Error) else None
+
+
+def hint(error: DBAPIError) -> str | None:
+    """What the server advises."""
+    return error.orig.diag.message_hint if isinstance(error.orig, psycopg.Error) else None
 
 
 def primary_message(error: DBAPIError) -> str:

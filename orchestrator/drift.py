@@ -51,6 +51,7 @@ def check_drift(context: Context, run: Run, phase: Phase) -> None:
 def without_ours(catalog: Catalog, deltas: Sequence[Delta]) -> Catalog:
     """The catalog without what the run itself has made."""
     ours = {f"{delta.table.schema}.{delta.table.name}": delta for delta in deltas}
+    made = {key for delta in deltas if delta.create for key in ((each.table, each.name) for each in delta.foreign_keys)}
     tables = {}
     for name, facts in catalog.tables.items():
         delta = ours.get(facts.display)
@@ -59,7 +60,10 @@ def without_ours(catalog: Catalog, deltas: Sequence[Delta]) -> Catalog:
                 columns=[column.name for column in delta.add],
                 triggers=[delta.sync.trigger] if delta.sync else [],
                 names=_made_by(delta),
-            ).with_nulls(delta.not_null)
+            )
+            facts = facts.with_nulls(delta.not_null).with_not_null(delta.loosen)
+            foreign_keys = tuple(key for key in facts.foreign_keys if (key.table, key.name) not in made)
+            facts = replace(facts, foreign_keys=foreign_keys, exists=facts.exists and not delta.create)
         tables[name] = facts
     return replace(catalog, tables=tables)
 
@@ -75,10 +79,13 @@ def _made_by(delta: Delta) -> set[str]:
     made = {each.name for each in successors} | {each.name for each in delta.constraints}
     made -= {each.old_name for each in successors if each.old_name is not None}
     made |= {proof_of(delta.table, column) for column in delta.not_null}
+    for new in delta.create:
+        made |= {each.name for each in new.keys} | {name for name, _ in new.indexes}
     return made | ({delta.sync.function, delta.sync.counter} if delta.sync else set())
 
 
 _PARTS = {
+    "create": "definition of",
     "add": "column",
     "indexes": "index",
     "unique_keys": "key",
@@ -89,6 +96,7 @@ _PARTS = {
     "identities": "identity of",
     "sequences": "sequence",
     "not_null": "NOT NULL of",
+    "loosen": "NOT NULL of",
     "proofs": "check of not null of",
     "key": "primary key column",
 }

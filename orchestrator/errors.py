@@ -88,6 +88,14 @@ class TableNotFound(NotInDatabase):
         super().__init__(f'there is no table "{table}"', _did_you_mean(table, known, "the tables are"))
 
 
+class SchemaNotFound(NotInDatabase):
+    """A table is to be made where there is no schema."""
+
+    def __init__(self, schema: str, table: str) -> None:
+        where = f'there is no schema "{schema}"' if schema else "no schema of the search_path exists"
+        super().__init__(f'{where} for table "{table}"', "create the schema first, or write schema.table")
+
+
 class ColumnNotFound(NotInDatabase):
     """The plan names a column that the table does not have."""
 

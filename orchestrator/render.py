@@ -270,6 +270,9 @@ def plan_text(program: Program, catalog: Catalog, settings: Settings, knobs: Kno
     """A program for the eye: phases, steps, what each locks and for how long at most."""
     lines = [f"plan {program.plan}: {_effect(program)}"]
     for facts in catalog.tables.values():
+        if not facts.exists:
+            lines.append(f"  table {facts.display}: not there yet")
+            continue
         rows = f"about {facts.rows:,.0f} rows" if facts.rows >= 0 else "never analysed"
         lines.append(f"  table {facts.display}: {rows}, {size(facts.bytes)}, indexes {size(facts.index_bytes)}")
     lines += [f"  warning: {warning}" for warning in program.warnings]

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from orchestrator import database
 from orchestrator.claimed import claimed
 from orchestrator.compiler import compile_plan
-from orchestrator.context import Context, journal, require_direct, require_run
+from orchestrator.context import Context, connected, journal, require_direct, require_run
 from orchestrator.drift import check_drift, without_ours
 from orchestrator.errors import (
     CatalogDrifted,
@@ -28,7 +28,7 @@ from orchestrator.journal.store import Run, StepRow
 from orchestrator.plan import difference, duration, restore
 from orchestrator.planning import load_plan, make_program, plan_file, read_catalog
 from orchestrator.program import Placed, dump_step, load_deltas, load_step
-from phases.step import Phase, Verify
+from phases.step import Phase, Statement, Verify
 
 # forward
 
@@ -259,6 +259,8 @@ def abort(context: Context, name: str, *, take_over: bool = False) -> Run:
             else "write a plan for the way back",
         )
 
+    _require_undoable(context, rows)
+
     def work(executor: Executor, held: Run) -> Run:
         executor.again = f"orchestrator abort {name}"
         if held.status is not Status.ABORTING:
@@ -271,6 +273,28 @@ def abort(context: Context, name: str, *, take_over: bool = False) -> Run:
 
     # a pause is about going forward
     return claimed(context, run, work, take_over=take_over, heed_pause=False)
+
+
+def _require_undoable(context: Context, rows: Sequence[StepRow]) -> None:
+    """Looks for what would stop an abort half-way, before it begins.
+
+    Raises:
+        GateClosed: something of the application's would be lost.
+    """
+    steps = [load_step(row.payload) for row in rows if row.status in ("done", "started")]
+    wanted = [undo.require for step in steps for undo in step.undo if isinstance(undo, Statement) and undo.require]
+    with connected(context.engine()) as connection:
+        for require in wanted:
+            try:
+                with connection.begin():
+                    database.set_short(connection)
+                    database.run(connection, require)
+            except DBAPIError as error:
+                if database.sqlstate(error) != "55000":
+                    raise
+                raise GateClosed(
+                    f"nothing was undone: {database.primary_message(error)}", database.hint(error)
+                ) from error
 
 
 def _destroyed(rows: Sequence[StepRow]) -> bool:

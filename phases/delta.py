@@ -214,6 +214,19 @@ class Proof:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotNull:
+    """A NOT NULL that expand takes away, so that newer code may leave the column out; an abort brings it back."""
+
+    column: str
+    constraint: str | None = None
+    """The name of its constraint (PostgreSQL 18+)."""
+    definition: str = ""
+    """What follows ADD CONSTRAINT name, without NOT VALID."""
+    validated: bool = True
+    comment: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Default:
     """A default that moves to the new column at contract."""
 
@@ -254,6 +267,45 @@ class DroppedForeignKey:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TableColumn:
+    """A column of a table that expand makes."""
+
+    name: str
+    type: str
+    """As format_type() renders it."""
+    collation: tuple[str, str] | None = None
+    not_null: bool = False
+    default: str | None = None
+    identity: Literal["", "ALWAYS", "BY DEFAULT"] = ""
+    comment: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableKey:
+    """The primary key or a unique constraint of a table that expand makes."""
+
+    name: str
+    columns: tuple[str, ...]
+    primary: bool = False
+    nulls_distinct: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewTable:
+    """A table that expand makes; its foreign keys come in constrain, as those of any table."""
+
+    name: str
+    columns: tuple[TableColumn, ...]
+    keys: tuple[TableKey, ...] = ()
+    checks: tuple[tuple[str, str], ...] = ()
+    """Name, and `CHECK (…)`."""
+    indexes: tuple[tuple[str, str], ...] = ()
+    """Name, and all after `ON table` in CREATE INDEX."""
+    comment: str | None = None
+    grants: tuple[Grant, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Delta:
     """Everything one plan asks of one table."""
 
@@ -268,6 +320,7 @@ class Delta:
     """What newer releases need and have from the end of constrain on."""
     add: tuple[NewColumn, ...] = ()
     drop: tuple[str, ...] = ()
+    loosen: tuple[NotNull, ...] = ()
     not_null: tuple[str, ...] = ()
     """Columns that become NOT NULL by way of a check; a NOT NULL constraint with a name (18+) is in `constraints`."""
     proofs: tuple[Proof, ...] = ()
@@ -284,3 +337,5 @@ class Delta:
     """Indexes that go at contract without a successor, concurrently."""
     drop_sequences: tuple[Table, ...] = ()
     """Sequences that go with the column they belong to."""
+    create: tuple[NewTable, ...] = ()
+    """The table itself, where it is not there yet."""

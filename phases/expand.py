@@ -6,28 +6,59 @@ from collections.abc import Iterator
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from phases.delta import Delta, NewColumn, Table
-from phases.sql import catalog_sql, comment, grants, lock, qualified, text
+from phases.constrain import DROP_NOT_NULL, restore_not_null
+from phases.delta import Delta, NewColumn, NewTable, Table, TableColumn, TableKey
+from phases.sql import catalog_sql, comment, grants, lock, names, qualified, shown, text
 from phases.step import LockMode, Statement, Step
 
 ADD_COLUMN = SQL("ALTER TABLE {table} ADD COLUMN {column} {type}{collation}")
 SET_COLUMN = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET {setting}")
 DROP_COLUMN = SQL("ALTER TABLE {table} DROP COLUMN IF EXISTS {column}")
+CREATE_TABLE = SQL("CREATE TABLE {table} ({parts})")
+COLUMN = SQL("{name} {type}{collation}{default}{identity}{not_null}")
+KEY = SQL("CONSTRAINT {name} {kind} ({columns})")
+CREATE_INDEX = SQL("CREATE INDEX {name} ON {table} {definition}")
+DROP_TABLE = SQL("DROP TABLE IF EXISTS {table}")
+# its rows are the application's, and nowhere else. row_security: a policy must raise, not hide rows
+REQUIRE_EMPTY = SQL("DO {body}")
+REQUIRE_EMPTY_BODY = SQL(
+    """
+BEGIN
+  IF pg_catalog.to_regclass({name}) IS NOT NULL THEN
+    PERFORM pg_catalog.set_config('row_security', 'off', true);{lock}
+    IF EXISTS (SELECT FROM {table}) THEN
+      RAISE EXCEPTION {message} USING ERRCODE = 'object_not_in_prerequisite_state', HINT = {hint};
+    END IF;
+  END IF;
+END
+"""
+)
+LOCK_TABLE = SQL("\n    LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;")
 
 
 def steps(delta: Delta) -> Iterator[Step]:
-    """One step a column. ACCESS EXCLUSIVE, catalog only: nullable and without default, no row is touched.
+    """One step a column. ACCESS EXCLUSIVE, catalog only: no row is touched.
 
     No default before contract: it would hide from the trigger whether a writer gave a value.
     """
+    for new in delta.create:
+        yield _create_table(delta.table, new)
+    locks = (lock(LockMode.ACCESS_EXCLUSIVE, delta.table),)
     for column in delta.add:
-        locks = (lock(LockMode.ACCESS_EXCLUSIVE, delta.table),)
         drop = DROP_COLUMN.format(table=qualified(delta.table), column=Identifier(column.name))
         yield Statement(
             title=f"add column {column.name}",
             sql=tuple(map(text, _add(delta.table, column))),
             locks=locks,
             undo=(Statement(title=f"drop column {column.name}", sql=(text(drop),), locks=locks),),
+        )
+    for not_null in delta.loosen:
+        loosen = DROP_NOT_NULL.format(table=qualified(delta.table), column=Identifier(not_null.column))
+        yield Statement(
+            title=f"drop not null of {not_null.column}",
+            sql=(text(loosen),),
+            locks=locks,
+            undo=tuple(restore_not_null(delta, not_null)),
         )
 
 
@@ -39,6 +70,73 @@ def _add(table: Table, column: NewColumn) -> Iterator[Composable]:
         yield SET_COLUMN.format(table=qualified(table), column=name, setting=setting)
     yield from comment("COLUMN", Identifier(table.schema, table.name, column.name), column.comment)
     yield from grants(column.grants, qualified(table), column.name)
+
+
+def _create_table(table: Table, new: NewTable) -> Statement:
+    """Nobody sees it before it is complete. Its undo drops it only while it is empty."""
+    locks = (lock(LockMode.ACCESS_EXCLUSIVE, table),)
+    drop = DROP_TABLE.format(table=qualified(table))
+    return Statement(
+        title=f"create table {table.name}",
+        sql=tuple(map(text, _create(table, new))),
+        locks=locks,
+        undo=(
+            Statement(
+                title=f"drop table {table.name}",
+                sql=(text(_require_empty(table, LOCK_TABLE.format(table=qualified(table)))), text(drop)),
+                locks=locks,
+                require=text(_require_empty(table, SQL(""))),
+            ),
+        ),
+    )
+
+
+def _create(table: Table, new: NewTable) -> Iterator[Composable]:
+    parts = [
+        *map(_column, new.columns),
+        *map(_key, new.keys),
+        *(SQL("CONSTRAINT {} {}").format(Identifier(name), catalog_sql(check)) for name, check in new.checks),
+    ]
+    yield CREATE_TABLE.format(table=qualified(table), parts=SQL(", ").join(parts))
+    for name, definition in new.indexes:
+        yield CREATE_INDEX.format(name=Identifier(name), table=qualified(table), definition=catalog_sql(definition))
+    yield from comment("TABLE", qualified(table), new.comment)
+    for column in new.columns:
+        yield from comment("COLUMN", Identifier(table.schema, table.name, column.name), column.comment)
+    yield from grants(new.grants, qualified(table))
+
+
+def _column(column: TableColumn) -> Composable:
+    return COLUMN.format(
+        name=Identifier(column.name),
+        type=catalog_sql(column.type),
+        collation=SQL(" COLLATE {}").format(Identifier(*column.collation)) if column.collation else SQL(""),
+        default=SQL(" DEFAULT {}").format(catalog_sql(column.default)) if column.default is not None else SQL(""),
+        identity=SQL(" GENERATED {} AS IDENTITY").format(SQL(column.identity)) if column.identity else SQL(""),
+        not_null=SQL(" NOT NULL") if column.not_null else SQL(""),
+    )
+
+
+def _key(key: TableKey) -> Composable:
+    return KEY.format(name=Identifier(key.name), kind=key_kind(key), columns=names(key.columns))
+
+
+def key_kind(key: TableKey) -> Composable:
+    """How a key of a new table is introduced."""
+    if key.primary:
+        return SQL("PRIMARY KEY")
+    return SQL("UNIQUE") if key.nulls_distinct else SQL("UNIQUE NULLS NOT DISTINCT")
+
+
+def _require_empty(table: Table, lock_table: Composable) -> Composable:
+    body = REQUIRE_EMPTY_BODY.format(
+        name=Literal(text(qualified(table))),
+        table=qualified(table),
+        lock=lock_table,
+        message=Literal(f"table {shown(table)} has rows, which would be lost".replace("%", "%%")),
+        hint=Literal("copy them elsewhere if they are needed, and delete them"),
+    )
+    return REQUIRE_EMPTY.format(body=Literal(text(body)))
 
 
 def _settings(column: NewColumn) -> Iterator[Composable]:

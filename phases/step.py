@@ -71,6 +71,8 @@ class Statement:
     """A query for the keys of rows that make this statement fail, to be shown when it does."""
     guard: str = ""
     """The trigger on whose work this statement relies: what was compared for it must be fresh."""
+    require: str = ""
+    """Of an undo: raises while it may not run. Asked before an abort begins, and part of `sql` as well."""
     undo: tuple[Undo, ...] = ()
     op: Literal["statement"] = "statement"
 

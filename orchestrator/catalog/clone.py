@@ -27,7 +27,7 @@ from orchestrator.catalog.wanted import (
     Question,
     Rejected,
 )
-from orchestrator.database import fetch, primary_message, run, scalar, set_local, sqlstate
+from orchestrator.database import fetch, primary_message, run, run_one, scalar, set_local, sqlstate
 from orchestrator.errors import OrchestratorError
 from phases.delta import Table
 from phases.sql import catalog_sql, text
@@ -222,7 +222,7 @@ def render(
     for old, new in renames.items():
         rename_column(connection, old, new)
     return Successors(
-        indexes={name: _index_tail(connection, made) for name, made in built.items()},
+        indexes={name: index_tail(connection, made) for name, made in built.items()},
         constraints={
             row["name"]: _constraint_definition(connection, added[row["name"]], row, renames)
             for row in constraints
@@ -245,8 +245,8 @@ def _send(connection: Connection, statement: Composable) -> None:
 
 
 def _send_one(connection: Connection, statement: Composable) -> None:
-    """With an author's words in it: as a prepared statement, which cannot be two."""
-    connection.exec_driver_sql(text(statement).replace("%", "%%"), {})
+    """With an author's words in it."""
+    run_one(connection, text(statement))
 
 
 def _build_index(connection: Connection, name: str, row: RowMapping) -> None:
@@ -270,7 +270,8 @@ def _build_statistics(connection: Connection, name: str, row: RowMapping) -> Non
     _send(connection, SQL("CREATE STATISTICS {} ON {} FROM {}").format(Identifier("pg_temp", name), columns, CLONE))
 
 
-def _index_tail(connection: Connection, name: str) -> str:
+def index_tail(connection: Connection, name: str) -> str:
+    """What follows the table's name in the definition of an index of a temporary table."""
     return _tail(fetch(connection, queries.CLONE_INDEX_TAIL, {"name": name})[0])
 
 

@@ -289,6 +289,36 @@ JOIN pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0), t.oid)
 LEFT JOIN pg_collation co ON co.oid = a.attcollation LEFT JOIN pg_namespace n ON n.oid = co.collnamespace
 WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND a.attname = %(column)s
 """
+DRAFT_COLUMNS = """
+SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
+       CASE WHEN a.attcollation <> t.typcollation THEN ARRAY[n.nspname, co.collname]::text[] END AS collation,
+       a.attnotnull AS not_null, pg_get_expr(d.adbin, d.adrelid) AS default,
+       CASE a.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' ELSE '' END AS identity
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_collation co ON co.oid = a.attcollation LEFT JOIN pg_namespace n ON n.oid = co.collnamespace
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(table)s AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+"""
+DRAFT_REFERENCED_COLUMNS = """
+SELECT a.attname FROM pg_constraint con JOIN pg_class c ON c.oid = con.conrelid
+CROSS JOIN LATERAL unnest(con.confkey) WITH ORDINALITY k(n, o)
+JOIN pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = k.n
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(table)s AND con.conname = %(name)s ORDER BY k.o
+"""
+DRAFT_REFERENCES = """
+SELECT has_table_privilege(c.oid, 'REFERENCES') AS allowed, c.relkind = 'p' OR c.relispartition AS partitioned
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = %(name)s
+"""
+# where a table that is not there yet would be made
+SCHEMA_OF_NEW = """
+SELECT n.nspname AS name, has_schema_privilege(n.oid, 'CREATE') AS may_create
+FROM pg_namespace n WHERE n.nspname = COALESCE(NULLIF(%(schema)s, ''), current_schema())
+"""
+# a table brings a type of its name
+TAKEN_TYPES = "SELECT typname FROM pg_type WHERE typnamespace = %(schema)s::regnamespace AND typcategory <> 'A'"
+
 CLONE_FUNCTION = """
 SELECT pg_get_function_sqlbody(p.oid) FROM pg_proc p
 WHERE p.pronamespace = pg_my_temp_schema() AND p.proname = %(name)s

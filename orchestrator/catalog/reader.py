@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from psycopg.sql import Identifier
@@ -21,12 +22,14 @@ from orchestrator.catalog import (
     Statistics,
     TableFacts,
     TriggerFacts,
+    draft,
     queries,
 )
 from orchestrator.catalog import Sequence as OwnedSequence
 from orchestrator.catalog.clone import Successors, answers, cloned, drop_columns, render
 from orchestrator.catalog.wanted import AddedColumn, Request, Wanted
 from orchestrator.database import fetch, run, scalar
+from orchestrator.errors import SchemaNotFound
 from phases.delta import Grant, Table
 from phases.sql import text
 
@@ -43,6 +46,12 @@ def read(connection: Connection, requests: Mapping[str, Request]) -> Catalog:
     resolved = {name: _resolve(connection, request.table) for name, request in requests.items()}
     known = tuple(row["name"] for row in fetch(connection, queries.KNOWN_TABLES))
     search_path = str(scalar(connection, "SELECT pg_catalog.current_setting('search_path')"))
+    new = {name: _new_table(connection, each.table) for name, each in requests.items() if each.wanted.draft}
+    drafted = draft.ask(
+        connection,
+        {facts.table: each.draft for name, facts in new.items() if (each := requests[name].wanted).draft},
+        search_path=search_path,
+    )
     run(connection, "SET LOCAL search_path = ''")
     return Catalog(
         server_version=int(scalar(connection, queries.SERVER_VERSION)),
@@ -52,7 +61,8 @@ def read(connection: Connection, requests: Mapping[str, Request]) -> Catalog:
             name: _table(connection, *found, wanted=requests[name].wanted, search_path=search_path)
             for name, found in resolved.items()
             if found is not None
-        },
+        }
+        | {name: replace(facts, drafted=drafted[facts.table]) for name, facts in new.items()},
     )
 
 
@@ -67,6 +77,35 @@ def _resolve(connection: Connection, table: Table) -> tuple[int, Table] | None:
     quoted = text(Identifier(table.schema, table.name) if table.schema else Identifier(table.name))
     rows = fetch(connection, queries.RESOLVE, {"name": quoted})
     return (rows[0]["oid"], Table(rows[0]["nspname"], rows[0]["relname"])) if rows else None
+
+
+def _new_table(connection: Connection, named: Table) -> TableFacts:
+    """A table that a plan makes: whether it can be, and whether it is there already."""
+    schemas = fetch(connection, queries.SCHEMA_OF_NEW, {"schema": named.schema})
+    if not schemas:
+        raise SchemaNotFound(named.schema, named.name)
+    table = Table(schemas[0]["name"], named.name)
+    parameters = {"schema": text(Identifier(table.schema)), "oid": 0}
+    taken = scalar_set(connection, queries.TAKEN_NAMES, parameters) | scalar_set(
+        connection, queries.TAKEN_TYPES, parameters
+    )
+    return TableFacts(
+        table=table,
+        oid=0,
+        owned=True,
+        may_create=schemas[0]["may_create"],
+        partitioned=False,
+        inherits=False,
+        row_security_applies=False,
+        rows=0,
+        bytes=0,
+        index_bytes=0,
+        columns=(),
+        primary_key=(),
+        renames=(),
+        taken_names=frozenset(taken),
+        exists=table.name in taken,
+    )
 
 
 def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, search_path: str) -> TableFacts:
@@ -190,6 +229,7 @@ def _constraint(row: RowMapping, successors: Successors) -> Constraint:
         columns=tuple(row["columns"]),
         reads=tuple(row["reads"]),
         index=row["index"],
+        definition=str(row["definition"]).removesuffix(" NOT VALID"),
         successor=definition,
         violated_by=condition,
         validated=row["validated"],

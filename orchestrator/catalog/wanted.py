@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
-from phases.delta import Comparison, Table
+from phases.delta import Comparison, ForeignKey, Grant, Table, TableColumn, TableKey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,57 @@ class NotNullProof:
 
 
 Question = AddedColumn | Computed | NotNullProof
+
+
+@dataclass(frozen=True, kw_only=True)
+class DraftColumn:
+    """A column of a table that is to be made; type, collation and default are its author's text."""
+
+    name: str
+    type: str
+    collation: str | None = None
+    default: str | None = None
+    identity: Literal["", "ALWAYS", "BY DEFAULT"] = ""
+    not_null: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DraftForeignKey:
+    """A foreign key out of it."""
+
+    name: str
+    columns: tuple[str, ...]
+    references: Table
+    """As the plan names it."""
+    referenced_columns: tuple[str, ...] = ()
+    """None: the other table's primary key."""
+    actions: str = ""
+    deferral: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A table that is not there yet. Answered by a `Drafted`."""
+
+    columns: tuple[DraftColumn, ...]
+    keys: tuple[TableKey, ...] = ()
+    checks: tuple[tuple[str, str], ...] = ()
+    """Name and condition."""
+    indexes: tuple[tuple[str, str], ...] = ()
+    """Name, and what follows the table's name in CREATE INDEX."""
+    foreign_keys: tuple[DraftForeignKey, ...] = ()
+    grants: tuple[Grant, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drafted:
+    """A draft as PostgreSQL understood it; where it did not, `rejections` says what and why."""
+
+    rejections: tuple[tuple[str, str], ...] = ()
+    columns: tuple[TableColumn, ...] = ()
+    checks: tuple[tuple[str, str], ...] = ()
+    indexes: tuple[tuple[str, str], ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +139,15 @@ class Wanted:
     renames: Mapping[str, str] = field(default_factory=dict)
     """Old column names, and those under which their indexes and constraints are to be rendered."""
     questions: tuple[Question, ...] = ()
+    draft: Draft | None = None
+    """The table itself, where the change makes it."""
 
     def __or__(self, other: Wanted) -> Wanted:
-        return Wanted({**self.renames, **other.renames}, tuple(dict.fromkeys((*self.questions, *other.questions))))
+        return Wanted(
+            {**self.renames, **other.renames},
+            tuple(dict.fromkeys((*self.questions, *other.questions))),
+            self.draft or other.draft,
+        )
 
 
 @dataclass(frozen=True)

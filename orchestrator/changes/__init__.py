@@ -22,6 +22,8 @@ class Change(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, strict=True)
     example: ClassVar[str]
     """The `changes:` entry that `orchestrator new` writes, commented."""
+    whole: ClassVar[bool] = False
+    """It is about the table itself: no other change of the same plan may be about that table."""
 
     kind: str
     table: str = Field(

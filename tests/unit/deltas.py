@@ -9,7 +9,9 @@ from phases.delta import (
     Index,
     Link,
     NewColumn,
+    NotNull,
     OwnedSequence,
+    Proof,
     Statistics,
     Sync,
     Table,
@@ -68,7 +70,17 @@ def hostile() -> Delta:
         ),
         drop=("order", "it's"),
         key=(),
-        not_null=('new"%s',),
+        loosen=(
+            NotNull(column='lo"ose%'),
+            NotNull(
+                column="it's",
+                constraint='it"s there',
+                definition='NOT NULL "it\'s" NO INHERIT',
+                comment="100% 'there'",
+            ),
+        ),
+        not_null=('new"%s', "or'der"),
+        proofs=(Proof(column="or'der", constraint="theirs"),),
         indexes=(
             Index(
                 name='pkey"next',
