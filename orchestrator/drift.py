@@ -65,7 +65,8 @@ def without_ours(catalog: Catalog, deltas: Sequence[Delta]) -> Catalog:
                 columns=[column.name for column in delta.add],
                 triggers=[delta.sync.trigger] if delta.sync else [],
                 names=_made_by(delta),
-            ).with_nulls(delta.not_null)
+            )
+            facts = facts.with_nulls(delta.not_null).with_not_null(delta.loosen)
             foreign_keys = tuple(key for key in facts.foreign_keys if (key.table, key.name) not in made)
             facts = replace(facts, foreign_keys=foreign_keys, exists=facts.exists and not delta.create)
         tables[name] = facts
@@ -103,6 +104,7 @@ _PARTS = {
     "identities": "identity of",
     "sequences": "sequence",
     "not_null": "NOT NULL of",
+    "loosen": "NOT NULL of",
     "proofs": "check of not null of",
     "key": "primary key column",
 }

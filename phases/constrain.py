@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from phases.delta import Delta, ForeignKey, Index, Statistics, Table, TableConstraint, UniqueKey
+from phases.delta import Delta, ForeignKey, Index, NotNull, Statistics, Table, TableConstraint, UniqueKey
 from phases.names import derived
 from phases.sql import catalog_sql, comment, lock, names, qualified, text
 from phases.step import BuildIndex, DropIndex, LockMode, Statement, Step
@@ -179,6 +179,51 @@ def _set_not_null(delta: Delta, column: str) -> Iterator[Step]:
 def proof_of(table: Table, column: str) -> str:
     """Name of the check that proves to PostgreSQL, for a while, that a column is not null."""
     return derived(f"{column}_not_null", table.schema, table.name)
+
+
+def restore_not_null(delta: Delta, not_null: NotNull) -> Iterator[Statement]:
+    """The way back of an abort: as SET NOT NULL comes, and under the name that it had. May be run again from the start.
+
+    Rows that newer code has left null are reported before anything is added.
+    """
+    table, column = qualified(delta.table), Identifier(not_null.column)
+    exclusive = (lock(LockMode.ACCESS_EXCLUSIVE, delta.table),)
+    check = _not_null_check(delta.table, not_null.column)
+    if not_null.constraint is None:
+        name, clear = Identifier(check.name), DROP_CONSTRAINT.format(table=table, name=Identifier(check.name))
+        definition, remark = check.definition, None
+    else:
+        name, clear = Identifier(not_null.constraint), DROP_NOT_NULL.format(table=table, column=column)
+        definition, remark = not_null.definition, not_null.comment
+    if not_null.validated:
+        yield look_for_nulls(delta, not_null.column)
+    yield Statement(
+        title=f"add a {'check' if not_null.constraint is None else 'not null constraint'} on {not_null.column}",
+        sql=tuple(
+            map(
+                text,
+                (
+                    clear,
+                    ADD_NOT_VALID.format(table=table, name=name, definition=catalog_sql(definition)),
+                    *comment("CONSTRAINT", name, remark, delta.table),
+                ),
+            )
+        ),
+        locks=exclusive,
+    )
+    if not_null.validated:
+        yield Statement(
+            title=f"validate that {not_null.column} has no nulls",
+            sql=(text(VALIDATE.format(table=table, name=name)),),
+            locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, delta.table),),
+            violations=_violations(delta, check),
+        )
+    if not_null.constraint is None:
+        yield Statement(
+            title=f"set {not_null.column} not null",
+            sql=(text(SET_NOT_NULL.format(table=table, column=column)), text(clear)),
+            locks=exclusive,
+        )
 
 
 def _not_null_check(table: Table, column: str) -> TableConstraint:

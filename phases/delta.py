@@ -214,6 +214,19 @@ class Proof:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotNull:
+    """A NOT NULL that expand takes away, so that newer code may leave the column out; an abort brings it back."""
+
+    column: str
+    constraint: str | None = None
+    """The name of its constraint (PostgreSQL 18+)."""
+    definition: str = ""
+    """What follows ADD CONSTRAINT name, without NOT VALID."""
+    validated: bool = True
+    comment: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Default:
     """A default that moves to the new column at contract."""
 
@@ -320,6 +333,7 @@ class Delta:
     """What newer releases need and have from the end of constrain on."""
     add: tuple[NewColumn, ...] = ()
     drop: tuple[str, ...] = ()
+    loosen: tuple[NotNull, ...] = ()
     not_null: tuple[str, ...] = ()
     """Columns that become NOT NULL by way of a check; a NOT NULL constraint with a name (18+) is in `constraints`."""
     proofs: tuple[Proof, ...] = ()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
+from phases.constrain import DROP_NOT_NULL, restore_not_null
 from phases.delta import Delta, NewColumn, NewTable, Table, TableColumn, TableKey, TableRename
 from phases.sql import catalog_sql, comment, grants, lock, names, qualified, shown, text
 from phases.step import LockMode, Statement, Step
@@ -57,7 +58,7 @@ LOCK_TABLE = SQL("\n    LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;")
 
 
 def steps(delta: Delta) -> Iterator[Step]:
-    """One step a column. ACCESS EXCLUSIVE, catalog only: nullable and without default, no row is touched.
+    """One step a column. ACCESS EXCLUSIVE, catalog only: no row is touched.
 
     No default before contract: it would hide from the trigger whether a writer gave a value.
     """
@@ -65,14 +66,22 @@ def steps(delta: Delta) -> Iterator[Step]:
         yield _create_table(delta.table, new)
     for rename in delta.rename_tables:
         yield _create_view(delta.table, rename)
+    locks = (lock(LockMode.ACCESS_EXCLUSIVE, delta.table),)
     for column in delta.add:
-        locks = (lock(LockMode.ACCESS_EXCLUSIVE, delta.table),)
         drop = DROP_COLUMN.format(table=qualified(delta.table), column=Identifier(column.name))
         yield Statement(
             title=f"add column {column.name}",
             sql=tuple(map(text, _add(delta.table, column))),
             locks=locks,
             undo=(Statement(title=f"drop column {column.name}", sql=(text(drop),), locks=locks),),
+        )
+    for not_null in delta.loosen:
+        loosen = DROP_NOT_NULL.format(table=qualified(delta.table), column=Identifier(not_null.column))
+        yield Statement(
+            title=f"drop not null of {not_null.column}",
+            sql=(text(loosen),),
+            locks=locks,
+            undo=tuple(restore_not_null(delta, not_null)),
         )
 
 

@@ -19,7 +19,7 @@ from orchestrator.catalog.wanted import (
     Rejected,
 )
 from orchestrator.errors import ColumnNotFound, TableNotFound
-from phases.delta import Comparison, Grant, Table
+from phases.delta import Comparison, Grant, NotNull, Table
 
 SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 """Names that every table has for itself."""
@@ -88,6 +88,8 @@ class Constraint:
     columns: tuple[str, ...]
     reads: tuple[str, ...]
     index: str | None
+    definition: str
+    """What follows ADD CONSTRAINT name, without NOT VALID."""
     successor: str | None
     violated_by: str | None
     validated: bool
@@ -242,6 +244,34 @@ class TableFacts:
         there = {constraint.name for constraint in self.constraints}
         found = answer.constraints if isinstance(answer, Proofs) else ()
         return next((name for name in found if name in there), None)
+
+    def with_not_null(self, lost: Collection[NotNull]) -> TableFacts:
+        """The table as it was before these were taken away."""
+        columns = {each.column for each in lost}
+        there = {constraint.name for constraint in self.constraints}
+        restored = (
+            Constraint(
+                name=each.constraint,
+                kind="not_null",
+                columns=(each.column,),
+                reads=(each.column,),
+                index=None,
+                definition=each.definition,
+                successor=None,
+                violated_by=None,
+                validated=each.validated,
+                enforced=True,
+                deferral="",
+                comment=each.comment,
+            )
+            for each in lost
+            if each.constraint is not None and each.constraint not in there
+        )
+        return replace(
+            self,
+            columns=tuple(replace(each, not_null=each.not_null or each.name in columns) for each in self.columns),
+            constraints=(*self.constraints, *restored),
+        )
 
     def with_nulls(self, columns: Collection[str]) -> TableFacts:
         """The table as it would be if these columns were not NOT NULL."""

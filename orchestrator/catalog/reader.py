@@ -239,6 +239,7 @@ def _constraint(row: RowMapping, successors: Successors) -> Constraint:
         columns=tuple(row["columns"]),
         reads=tuple(row["reads"]),
         index=row["index"],
+        definition=str(row["definition"]).removesuffix(" NOT VALID"),
         successor=definition,
         violated_by=condition,
         validated=row["validated"],

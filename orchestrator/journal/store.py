@@ -350,6 +350,8 @@ def insert_steps(connection: Connection, run_id: int, steps: Sequence[Placed]) -
     """Stores steps that have not begun."""
     from orchestrator.program import dump_step
 
+    if not steps:
+        return
     connection.execute(
         insert(tables.step),
         [

@@ -1,6 +1,7 @@
 """NOT NULL comes and goes: without a scan that stops anybody, with the keys of the rows that stand against it."""
 
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from orchestrator import runner
 from orchestrator.errors import NotVerified, PlanRefused, StepFailed
 from phases import STEPS
-from phases.delta import Delta, Proof, Table
+from phases.delta import Delta, NotNull, Proof, Table
 from phases.step import Phase, Statement
 from tests.fixtures.database import CreateDatabase, Database
 from tests.fixtures.runs import Migration, init
@@ -82,15 +83,15 @@ def test_the_run_can_be_refreshed_after_not_null_is_there(users: Database, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("before", "plan", "reason"),
+    ("plan", "reason"),
     [
-        ("ALTER TABLE users ALTER id SET NOT NULL", REQUIRE.replace("city", "id"), "is NOT NULL already"),
-        ("SELECT", FILLED.format(up="city || 'x'"), 'reads "city"'),
-        ("SELECT", FILLED.format(up="cty"), 'column "cty" does not exist'),
-        ("SELECT", FILLED.format(up="(SELECT 'x')"), "cannot use subquery"),
+        (REQUIRE.replace("city", "id"), "is NOT NULL already"),
+        (FILLED.format(up="city || 'x'"), 'reads "city"'),
+        (FILLED.format(up="cty"), 'column "cty" does not exist'),
+        (FILLED.format(up="(SELECT 'x')"), "cannot use subquery"),
     ],
 )
-def test_what_cannot_be_filled_is_refused(before: str, plan: str, reason: str, users: Database, tmp_path: Path) -> None:
+def test_what_cannot_be_filled_is_refused(plan: str, reason: str, users: Database, tmp_path: Path) -> None:
     with pytest.raises(PlanRefused) as refused:
         Migration.of(plan, users, tmp_path).advance(Phase.EXPAND)
     assert reason in refused.value.message
@@ -120,3 +121,89 @@ def test_the_server_takes_the_check_as_proof_and_does_not_scan(column: str, data
                     cursor.execute(sql.encode())
     (proven,) = [message for message in said if "sufficient to prove" in message]
     assert f'"homes.{column}"' in proven
+
+
+OPTIONAL = """\
+name: optional
+changes:
+  - kind: drop_not_null
+    table: users
+    column: {column}
+"""
+STRICT = "UPDATE users SET city = 'Rome' WHERE city IS NULL; ALTER TABLE users ALTER city SET NOT NULL"
+NAMED = (
+    "ALTER TABLE users ALTER city DROP NOT NULL; ALTER TABLE users ADD CONSTRAINT has_city NOT NULL city;"
+    "COMMENT ON CONSTRAINT has_city ON users IS 'always'"
+)
+
+
+@pytest.mark.matrix
+def test_an_abort_names_the_nulls_of_newer_code_and_goes_on_when_they_are_right(
+    users: Database, tmp_path: Path
+) -> None:
+    users.execute(STRICT)
+    if users.server_version >= 180000:
+        users.execute(NAMED)
+    optional, before = Migration.of(OPTIONAL.format(column="city"), users, tmp_path), users.dump()
+    optional.advance(Phase.CONSTRAIN)
+    users.execute("UPDATE users SET city = NULL WHERE id IN (5, 9)")
+    loose = users.dump()
+    with pytest.raises(StepFailed) as stopped:
+        optional.abort()
+    assert stopped.value.message == 'look for nulls in city: column "city" has nulls\n  row id=5\n  row id=9'
+    assert stopped.value.hint == "put these rows right, then: orchestrator abort optional"
+    assert users.dump() == loose
+    users.execute("UPDATE users SET city = 'Oslo' WHERE city IS NULL")
+    optional.abort()
+    assert users.dump() == before
+
+
+@pytest.mark.matrix
+def test_not_null_may_be_restored_twice(users: Database) -> None:
+    users.execute(STRICT)
+    table = Table("public", "users")
+    before, named = users.dump(), users.server_version >= 180000
+    lost = (
+        NotNull(column="city", constraint="users_city_not_null", definition="NOT NULL city")
+        if named
+        else NotNull(column="city")
+    )
+    (step,) = STEPS[Phase.EXPAND](Delta(table=table, key=("id",), loosen=(lost,)))
+    assert isinstance(step, Statement)
+    for statement in (step, *step.undo, *step.undo):
+        assert isinstance(statement, Statement)
+        with users.connect() as connection, psycopg.ClientCursor(connection) as cursor:
+            cursor.execute("; ".join(statement.sql).encode())
+    assert users.dump() == before
+
+
+def test_the_run_can_be_refreshed_after_not_null_is_gone(users: Database, tmp_path: Path) -> None:
+    users.execute(STRICT)
+    optional = Migration.of(OPTIONAL.format(column="city"), users, tmp_path)
+    optional.advance(Phase.EXPAND)
+    runner.refresh(optional.context, optional.name)
+    optional.advance(Phase.CONTRACT)
+    assert users.fetch(IS_NOT_NULL) == [(False,)]
+
+
+@pytest.mark.parametrize(
+    ("before", "column", "reason"),
+    [
+        ("SELECT", "city", "takes nulls already"),
+        ("SELECT", "id", "is part of the primary key"),
+        ("ALTER TABLE users ADD n int GENERATED ALWAYS AS IDENTITY", "n", "is an identity column"),
+        (
+            STRICT
+            + "; CREATE UNIQUE INDEX own ON users (city, id); ALTER TABLE users REPLICA IDENTITY USING INDEX own",
+            "city",
+            'index "own" is the replica identity',
+        ),
+    ],
+)
+def test_what_needs_its_not_null_is_refused(
+    before: LiteralString, column: str, reason: str, users: Database, tmp_path: Path
+) -> None:
+    users.execute(before)
+    with pytest.raises(PlanRefused) as refused:
+        Migration.of(OPTIONAL.format(column=column), users, tmp_path).advance(Phase.EXPAND)
+    assert reason in refused.value.message

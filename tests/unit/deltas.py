@@ -11,7 +11,9 @@ from phases.delta import (
     Link,
     NewColumn,
     NewTable,
+    NotNull,
     OwnedSequence,
+    Proof,
     Statistics,
     Sync,
     Table,
@@ -111,7 +113,17 @@ def hostile() -> Delta:
         ),
         drop=("order", "it's"),
         key=(),
-        not_null=('new"%s',),
+        loosen=(
+            NotNull(column='lo"ose%'),
+            NotNull(
+                column="it's",
+                constraint='it"s there',
+                definition='NOT NULL "it\'s" NO INHERIT',
+                comment="100% 'there'",
+            ),
+        ),
+        not_null=('new"%s', "or'der"),
+        proofs=(Proof(column="or'der", constraint="theirs"),),
         indexes=(
             Index(
                 name='pkey"next',

@@ -77,6 +77,14 @@ ALTER TABLE "sche""ma"."we""ird%1" DROP CONSTRAINT IF EXISTS "new""%s_not_null_0
 --   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
 --   ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "new""%s" DROP NOT NULL;
 
+-- set or'der not null
+-- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "or'der" SET NOT NULL;
+-- undo:
+--   -- drop not null of or'der
+--   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+--   ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "or'der" DROP NOT NULL;
+
 -- add check constraint che'ck
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
 ALTER TABLE "sche""ma"."we""ird%1" ADD CONSTRAINT "che'ck" CHECK (("new""%s" ~~ '%@%'::text)) NOT VALID;
