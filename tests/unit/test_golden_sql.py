@@ -53,7 +53,7 @@ def shown(step: Step) -> Iterator[str]:
             yield f"-- rows named by {', '.join(step.key_names)}; {'repaired' if step.repair else 'not repaired'}"
     for undo in step.undo:
         yield "-- undo:"
-        yield from (f"--   {line}" for line in shown(undo) if line)
+        yield from (f"--   {line}" for line in "\n".join(shown(undo)).splitlines() if line)
     yield ""
 
 
