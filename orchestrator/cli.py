@@ -452,19 +452,33 @@ def abort(
 
 
 @app.command()
-def history(name: RunName, json: JsonFlag = False) -> None:
+def history(
+    name: RunName,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="draw how the backfill went, to a .png or .svg file instead")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
     """Show who did what, when, and which locks it waited for.
 
-    Example: orchestrator history rename-email
+    Example: orchestrator history rename-email --plot rename-email.png
     """
     from orchestrator import render
     from orchestrator.context import journal, require_run
-    from orchestrator.journal import store
+    from orchestrator.journal import measurements, store
 
-    with journal(_context()) as connection:
+    context = _context()
+    if plot is not None:
+        from orchestrator.plot import plot as draw
+
+        draw(context, name, plot)
+        typer.echo(plot)
+        return
+    with journal(context) as connection:
         run = require_run(connection, name)
-        events, steps = store.events(connection, run.id), store.steps(connection, run.id)
-    typer.echo(render.as_json(render.history_json(events, steps)) if json else render.history(events, steps))
+        told = store.events(connection, run.id), store.steps(connection, run.id)
+        courses = measurements.courses(connection, run.id)
+    typer.echo(render.as_json(render.history_json(*told, courses)) if json else render.history(*told, courses))
 
 
 @app.command()

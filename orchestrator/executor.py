@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential, wait_random
 
 from orchestrator.backfill.loop import run_batches, run_verification
+from orchestrator.backfill.meter import Meter
 from orchestrator.claim import CANCELLED, TOO_LONG, Claim, Watched
 from orchestrator.database import fetch, primary_message, run, scalar, set_local, sqlstate
 from orchestrator.errors import LockNotObtained, NotVerified, StepFailed, StoppedOnRequest
@@ -91,11 +92,13 @@ class Executor:
                     self._note(done)
                 case Batches():
                     self._begin(row)
-                    run_batches(self, row.position, step)
+                    with Meter(self, row.position, step.table):
+                        run_batches(self, row.position, step)
                     self._note(done)
                 case Verify():
                     self._begin(row)
-                    run_verification(self, row.position, step)
+                    with Meter(self, row.position, step.table):
+                        run_verification(self, row.position, step)
                     self._note(done)
 
     def _tell_loss(self, step: Statement) -> None:
