@@ -81,6 +81,8 @@ class Executor:
         with self._told(step):
             match step:
                 case Statement():
+                    if step.loss:
+                        self._tell_loss(step)
                     self._statement(row.position, step, done)
                 case BuildIndex():
                     self._build_index(row, step, done)
@@ -98,6 +100,14 @@ class Executor:
                     with Meter(self, row.position, step.table):
                         run_verification(self, row.position, step)
                     self._note(done)
+
+    def _tell_loss(self, step: Statement) -> None:
+        """Says how much is about to be lost, and keeps it in the history."""
+        with self.engine.begin() as connection:
+            lost = f"{step.title}: {scalar(connection, step.loss)}"
+            self.claim.fence(connection)
+            store.add_event(connection, self.claim.run.id, "loss", lost)
+        self.reporter.note(lost)
 
     def _forget(self, connection: Connection, row: StepRow) -> None:
         self.claim.fence(connection)

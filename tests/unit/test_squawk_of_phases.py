@@ -75,7 +75,7 @@ ALLOWED = (
             "contract removes the old shape; no older release is running, and the operator has said so",
             files=CONTRACT,
         )
-        for rule in ("ban-drop-column", "ban-drop-constraint", "ban-alter-identity")
+        for rule in ("ban-drop-column", "ban-drop-table", "ban-drop-view", "ban-drop-constraint", "ban-alter-identity")
     ),
     Allowed(
         "renaming-object",
@@ -84,13 +84,30 @@ ALLOWED = (
         files=CONTRACT,
     ),
     Allowed(
+        "require-concurrent-index-creation",
+        "its table is made in the same transaction: it is empty, and nobody sees it yet",
+        files="whole_expand$",
+    ),
+    Allowed(
         "ban-drop-not-null",
-        "the kind is drop_not_null: plan says what older code may then read, and abort has a way back",
+        "what the plan asks for: newer code leaves the column out, and constrain or abort has its own way back",
         files="_expand$",
+    ),
+    Allowed(
+        "renaming-table",
+        "the new name was served by a view all the time, which goes in the same transaction",
+        statement="RENAME TO",
+        files=CONTRACT,
     ),
     *(
         Allowed(rule, "abort takes away what the run itself has made, step by step", files=UNDO)
-        for rule in ("ban-drop-column", "ban-drop-constraint", "ban-drop-not-null")
+        for rule in ("ban-drop-column", "ban-drop-constraint", "ban-drop-not-null", "ban-drop-view")
+    ),
+    Allowed(
+        "ban-drop-table",
+        "the run has made the table, and under the same lock it is looked whether it holds rows: then it stays",
+        statement="DROP TABLE IF EXISTS",
+        files=UNDO,
     ),
     *(
         Allowed(
