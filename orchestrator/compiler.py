@@ -11,9 +11,10 @@ from orchestrator.changes import Change
 from orchestrator.errors import PlanRefused
 from orchestrator.plan import Plan
 from orchestrator.program import Placed, Program
+from orchestrator.succession import listed
 from phases import STEPS
-from phases.delta import Delta
-from phases.step import Phase, Step, Verify
+from phases.delta import Delta, Table
+from phases.step import Inspect, Phase, Statement, Step, Verify
 
 Refusal = tuple[str, str]
 
@@ -46,11 +47,21 @@ def compile_plan(plan: Plan, catalog: Catalog) -> Program:
 
 
 def _steps(phase: Phase, deltas: Sequence[Delta]) -> list[Step]:
-    """The steps of a phase for all tables. In contract every table is compared before anything is dropped of one."""
+    """The steps of a phase for all tables. What only looks comes first, before anything is made or dropped of one."""
     steps = [step for delta in deltas for step in STEPS[phase](delta)]
+    if phase is Phase.CONSTRAIN:
+        steps.sort(key=lambda step: not isinstance(step, Inspect))
     if phase is Phase.CONTRACT:
-        steps.sort(key=lambda step: not isinstance(step, Verify))
-    return steps
+        steps.sort(key=_place_in_contract)
+    # a foreign key between two tables that go is dropped once
+    return list(dict.fromkeys(steps))
+
+
+def _place_in_contract(step: Step) -> int:
+    """What looks comes before what destroys, and tables go when no foreign key is left between them."""
+    if isinstance(step, Verify):
+        return 0
+    return 2 if isinstance(step, Statement) and step.loss else 1
 
 
 def deltas_of(plan: Plan, catalog: Catalog, changes: Sequence[Change] | None = None) -> tuple[Delta, ...]:
@@ -83,7 +94,9 @@ def _merged(deltas: Sequence[Delta]) -> Delta:
 
 
 def _tables(delta: Delta) -> set[str]:
-    ends = {end for key in delta.foreign_keys for end in (key.table, key.references)}
+    ends = {end for key in (*delta.foreign_keys, *delta.lift_foreign_keys) for end in (key.table, key.references)}
+    ends |= {end for dropped in delta.drop_foreign_keys for end in (dropped.table, dropped.references)}
+    ends |= {Table(delta.table.schema, rename.to) for rename in delta.rename_tables}
     return {f"{table.schema}.{table.name}" for table in {delta.table, *ends}}
 
 
@@ -95,7 +108,16 @@ def _refusals(plan: Plan, catalog: Catalog) -> Iterable[Refusal]:
 def _conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]:
     """Changes of one plan that stand in each other's way."""
     touched = Counter((catalog.table(c.table).display, column) for c in changes for column in c.touches)
+    adjusted = Counter((catalog.table(c.table).display, *adjusted) for c in changes for adjusted in c.adjusts)
     made = Counter((catalog.table(c.table).display, column) for c in changes for column in c.makes - c.touches)
+    for (table, column, what), count in adjusted.items():
+        if (table, column) in touched:
+            yield (
+                f'column "{column}" of "{table}" gets another {what} in this plan, and is changed or dropped as well',
+                "make two plans of it, one after the other",
+            )
+        if count > 1:
+            yield f'{count} changes are about {what} of column "{column}" of "{table}"', "keep one of these changes"
     for (table, column), count in touched.items():
         if count > 1:
             yield f'column "{column}" of "{table}" is changed {count} times', "keep one of these changes"
@@ -107,13 +129,91 @@ def _conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]
                 f'column "{column}" of "{table}" is both an old and a new name in this plan',
                 "make two plans of it, one after the other",
             )
+    yield from _object_conflicts(changes, catalog)
+    yield from _order(changes, catalog)
+    yield from _torn(changes, catalog)
+    number = Counter(catalog.table(change.table).display for change in changes)
+    for change in changes:
+        facts = catalog.table(change.table)
+        if change.whole and number[facts.display] > 1:
+            yield (
+                f'"{facts.display}" is the matter of a {change.kind} and of another change of this plan',
+                "make two plans of it, one after the other",
+            )
     changed = {catalog.table(change.table).table: change.touches for change in changes}
     for change in changes:
         facts = catalog.table(change.table)
         for key in facts.foreign_keys:
             ends = {key.table: key.columns, key.references: key.referenced_columns}
+            at_ends = {each.kind for each in changes if catalog.table(each.table).table in ends}
+            if change.whole and len(ends) == 2 and ends.keys() <= changed.keys() and at_ends != {change.kind}:
+                yield (
+                    f'foreign key "{key.name}" ties "{facts.display}" to another table of this plan',
+                    "make two plans of it, one after the other",
+                )
             if len(ends) == 2 and all(not changed.get(end, set()).isdisjoint(columns) for end, columns in ends.items()):
                 yield (
                     f'foreign key "{key.name}" ties two tables of this plan together',
                     "make two plans of it, one after the other",
+                )
+
+
+def _object_conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]:
+    """Indexes and constraints that several changes are about, or that stand on a column which does not stay."""
+    dealt_with = Counter((catalog.table(c.table).display, name) for c in changes for name in c.objects)
+    for (table, name), count in dealt_with.items():
+        if count > 1:
+            yield f'{count} changes are about "{name}" on "{table}"', "keep one of them, or make two plans of it"
+    for change in changes:
+        retired = {
+            (catalog.table(other.table).display, column)
+            for other in changes
+            if other is not change
+            for column in other.retires
+        }
+        for table, column in sorted(change.stands_on(catalog) & retired):
+            yield (
+                f'{change.kind} stands on column "{column}" of "{table}", which another change of this plan takes away',
+                "make two plans of it, one after the other; or name the column that takes its place",
+            )
+
+
+def _order(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]:
+    """The trigger goes through the changes in the order of the plan: a value is computed from what is up to date."""
+    for position, change in enumerate(changes):
+        table, reads = catalog.table(change.table).display, change.reads(catalog)
+        for other_position, other in enumerate(changes):
+            if other is change or catalog.table(other.table).display != table:
+                continue
+            for column in sorted(reads & other.makes):
+                yield (
+                    f'"{column}" is read by an expression of this plan that makes it',
+                    "compute from the columns that are there before the plan",
+                )
+            for column in sorted(reads & other.keeps) if other_position > position else ():
+                yield (
+                    f'{change.kind} reads "{column}" before {other.kind} has brought it up to date',
+                    f'put the {other.kind} of "{column}" first in the plan',
+                )
+
+
+def _torn(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]:
+    """What hangs on a column that goes and on one that gets a successor can neither go nor stay."""
+    for name in dict.fromkeys(change.table for change in changes):
+        facts = catalog.table(name)
+        there = [change for change in changes if catalog.table(change.table).display == facts.display]
+        gone = {column for change in there for column in change.drops}
+        renamed = {old for old, _ in facts.renames}
+        objects = (
+            *((f'index "{each.name}"', each.reads) for each in facts.indexes if each.constraint is None),
+            *((f'constraint "{each.name}"', each.reads) for each in facts.constraints),
+            *((f'statistics "{each.name}"', each.reads) for each in facts.statistics),
+            *((f'foreign key "{each.name}"', each.columns) for each in facts.foreign_keys if each.table == facts.table),
+        )
+        for described, reads in objects:
+            if not gone.isdisjoint(reads) and not renamed.isdisjoint(reads):
+                yield (
+                    f"{described} covers {listed(sorted(gone & set(reads)))}, which goes, and "
+                    f"{listed(sorted(renamed & set(reads)))}, which gets another name",
+                    "drop it before, or make two plans of it, one after the other",
                 )

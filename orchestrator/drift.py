@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 
-from orchestrator.catalog import Catalog
+from orchestrator import departure
+from orchestrator.catalog import Catalog, TableFacts
 from orchestrator.compiler import deltas_of
 from orchestrator.context import Context
+from orchestrator.dropping import before, key_before
 from orchestrator.errors import CatalogDrifted, NotInDatabase
 from orchestrator.journal.store import Run
 from orchestrator.plan import restore
 from orchestrator.planning import read_catalog
 from orchestrator.program import load_deltas
 from orchestrator.succession import dependent_refusals, table_refusals
+from phases.constrain import proof_of
 from phases.delta import Delta, ForeignKey, Index, Statistics, Table, UniqueKey
 from phases.step import Phase
 
@@ -42,7 +45,11 @@ def check_drift(context: Context, run: Run, phase: Phase) -> None:
     for delta in stored:
         changes += _missing_columns(catalog, delta) if delta.table in swapped else []
         facts = next(each for each in catalog.tables.values() if each.table == delta.table)
-        refusals = (*table_refusals(facts), *dependent_refusals(facts, _touched(delta, phase)))
+        refusals = (
+            *table_refusals(facts),
+            *dependent_refusals(facts, _touched(delta, phase)),
+            *(departure.table_users(facts) if delta.drop_tables else ()),
+        )
         changes += [f"{reason}\n    → {advice}" for reason, advice in refusals]
     if changes:
         raise CatalogDrifted(
@@ -68,6 +75,7 @@ def _missing_columns(catalog: Catalog, delta: Delta) -> list[str]:
 def without_ours(catalog: Catalog, deltas: Sequence[Delta], swapped: Collection[Table] = ()) -> Catalog:
     """The catalog without what the run itself has made; where columns were `swapped`, what it added is in use."""
     ours = {f"{delta.table.schema}.{delta.table.name}": delta for delta in deltas}
+    made = {key for delta in deltas if delta.create for key in ((each.table, each.name) for each in delta.foreign_keys)}
     tables = {}
     for name, facts in catalog.tables.items():
         delta = ours.get(facts.display)
@@ -77,8 +85,25 @@ def without_ours(catalog: Catalog, deltas: Sequence[Delta], swapped: Collection[
                 triggers=[delta.sync.trigger] if delta.sync else [],
                 names=_made_by(delta),
             )
+            facts = facts.with_nulls(delta.not_null).with_not_null(delta.loosen)
+            foreign_keys = tuple(key for key in facts.foreign_keys if (key.table, key.name) not in made)
+            facts = replace(facts, foreign_keys=foreign_keys, exists=facts.exists and not delta.create)
+            facts = _with_lifted(facts, delta)
         tables[name] = facts
     return replace(catalog, tables=tables)
+
+
+def _with_lifted(facts: TableFacts, delta: Delta) -> TableFacts:
+    """The table with the constraints that expand has dropped."""
+    there = {each.name for each in facts.constraints} | {each.name for each in facts.foreign_keys}
+    return replace(
+        facts,
+        constraints=(*facts.constraints, *(before(each) for each in delta.lift if each.name not in there)),
+        foreign_keys=(
+            *facts.foreign_keys,
+            *(key_before(each) for each in delta.lift_foreign_keys if each.name not in there),
+        ),
+    )
 
 
 def _made_by(delta: Delta) -> set[str]:
@@ -91,12 +116,19 @@ def _made_by(delta: Delta) -> set[str]:
     )
     made = {each.name for each in successors} | {each.name for each in delta.constraints}
     made -= {each.old_name for each in successors if each.old_name is not None}
+    made |= {proof_of(delta.table, column) for column in delta.not_null}
+    made |= {rename.to for rename in delta.rename_tables}
+    for new in delta.create:
+        made |= {each.name for each in new.keys} | {name for name, _ in new.indexes}
     return made | ({delta.sync.function, delta.sync.counter} if delta.sync else set())
 
 
 _PARTS = {
     "swaps": "what moves with column",
     "retypes": "type of",
+    "create": "definition of",
+    "rename_tables": "what hangs on the view",
+    "drop_foreign_keys": "foreign key",
     "add": "column",
     "indexes": "index",
     "unique_keys": "key",
@@ -107,6 +139,14 @@ _PARTS = {
     "identities": "identity of",
     "sequences": "sequence",
     "not_null": "NOT NULL of",
+    "drop_indexes": "index",
+    "drop_constraints": "constraint",
+    "rename_constraints": "constraint",
+    "lift": "constraint",
+    "lift_foreign_keys": "foreign key",
+    "reindex": "index",
+    "loosen": "NOT NULL of",
+    "proofs": "check of not null of",
     "key": "primary key column",
 }
 

@@ -80,12 +80,27 @@ class NotInDatabase(PlanError):
     """A table or column that the plan names is not there."""
 
 
+class NoLongerPossible(NotInDatabase):
+    """PostgreSQL rejects what a plan says, which it took when the plan was compiled."""
+
+    def __init__(self, table: str, message: str) -> None:
+        super().__init__(f'the plan no longer fits table "{table}": {message}')
+
+
 class TableNotFound(NotInDatabase):
     """The plan names a table that the database does not have."""
 
     def __init__(self, table: str, known: Iterable[str]) -> None:
         known = tuple(known)
         super().__init__(f'there is no table "{table}"', _did_you_mean(table, known, "the tables are"))
+
+
+class SchemaNotFound(NotInDatabase):
+    """A table is to be made where there is no schema."""
+
+    def __init__(self, schema: str, table: str) -> None:
+        where = f'there is no schema "{schema}"' if schema else "no schema of the search_path exists"
+        super().__init__(f'{where} for table "{table}"', "create the schema first, or write schema.table")
 
 
 class ColumnNotFound(NotInDatabase):
@@ -169,6 +184,26 @@ class StepFailed(OrchestratorError):
 
 class NotVerified(StepFailed):
     """Rows of the old and the new shape differ and could not be set right."""
+
+
+class NothingMeasured(OrchestratorError):
+    """There is no time series to draw."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f'nothing was measured in run "{name}" yet',
+            "a run is measured while it backfills: draw it once orchestrator status shows progress",
+        )
+
+
+class PlotUnavailable(OrchestratorError):
+    """The optional package that draws is missing."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "drawing takes matplotlib, which is not installed",
+            "install it with: pip install 'pg-expand-contract[plot]'",
+        )
 
 
 def suggestion(word: str, known: Iterable[str]) -> str | None:

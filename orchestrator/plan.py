@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from orchestrator.changes import Change, kinds
 from orchestrator.errors import PlanError, PlanNotFound, suggestion
 from orchestrator.knobs import Knobs, complaint
-from phases.delta import Table
+from orchestrator.table_names import split_table as split_table
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -111,21 +111,6 @@ def duration(text: str) -> timedelta:
     if match is None:
         raise ValueError(f'must be a duration such as 90s, 30m, 24h or 7d, not "{text}"')
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-def split_table(name: str) -> Table:
-    """`table`, `schema.table`, either part in double quotes if it holds a dot; taken exactly, never folded."""
-    part = r'("(?:[^"]|"")+"|[^.]+)'
-    match = re.fullmatch(rf"(?:{part}\.)?{part}", name)
-    if match is None:
-        raise PlanError(f'"{name}" is not a table name', "write table or schema.table; quote a part that holds a dot")
-
-    def exact(text: str | None) -> str:
-        if text is None:
-            return ""
-        return text[1:-1].replace('""', '"') if len(text) > 2 and text[0] == text[-1] == '"' else text
-
-    return Table(exact(match[1]), exact(match[2]))
 
 
 @cache
@@ -300,7 +285,8 @@ def _explained(item: ErrorDetails, path: tuple[int | str, ...], node: yaml.Node)
     key = path[-1]
     match item["type"]:
         case "extra_forbidden":
-            allowed = _keys_at(path[:-1])
+            kind = item["loc"][2] if path[0] == "changes" and len(kinds()) > 1 else None
+            allowed = _keys_at(path[:-1], kind)
             meant = suggestion(str(key), allowed)
             hint = (f'did you mean "{meant}"? ' if meant else "") + f"the keys are: {', '.join(allowed)}"
             return f'there is no key "{key}" here', hint
@@ -312,17 +298,21 @@ def _explained(item: ErrorDetails, path: tuple[int | str, ...], node: yaml.Node)
             return f'"{key}" {complaint(item)}', None
 
 
-def _keys_at(path: tuple[Any, ...]) -> list[str]:
-    """The keys that a plan may have at a place."""
+def _keys_at(path: tuple[Any, ...], kind: int | str | None) -> list[str]:
+    """The keys that a plan may have at a place; in a change of several kinds, one of that kind."""
     schema = json_schema()
     definitions = schema.get("$defs", {})
     here: dict[str, Any] = schema
     for part in path:
-        here = here.get("items", {}) if isinstance(part, int) else here.get("properties", {}).get(part, {})
+        if not isinstance(part, int) and "properties" not in here:
+            here = here.get("additionalProperties", {})
+        else:
+            here = here.get("items", {}) if isinstance(part, int) else here["properties"].get(part, {})
         while "$ref" in here:
             here = definitions[here["$ref"].rsplit("/", 1)[-1]]
-    branches = [definitions[b["$ref"].rsplit("/", 1)[-1]] for b in here.get("oneOf", [])] or [here]
-    return list(dict.fromkeys(key for branch in branches for key in branch.get("properties", {})))
+        if "oneOf" in here:
+            here = definitions[here["discriminator"]["mapping"][kind].rsplit("/", 1)[-1]]
+    return list(here.get("properties", {}))
 
 
 def _line(node: yaml.Node, path: tuple[int | str, ...]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sqlalchemy.exc import DBAPIError
@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from orchestrator import database
 from orchestrator.claimed import claimed
 from orchestrator.compiler import compile_plan
-from orchestrator.context import Context, journal, require_direct, require_run
+from orchestrator.context import Context, connected, journal, require_direct, require_run
 from orchestrator.drift import check_drift, without_ours
 from orchestrator.errors import (
     CatalogDrifted,
@@ -28,7 +28,7 @@ from orchestrator.journal.store import Run, StepRow
 from orchestrator.plan import difference, duration, restore
 from orchestrator.planning import load_plan, make_program, plan_file, read_catalog
 from orchestrator.program import Placed, dump_step, load_deltas, load_step
-from phases.step import Phase, Verify
+from phases.step import Phase, Statement, Verify
 
 # forward
 
@@ -120,13 +120,18 @@ def _next_phase(context: Context, run: Run) -> Phase:
 def _check_contract_gate(context: Context, run: Run, target: Phase, *, confirmed: bool) -> None:
     """Contract has no way back: it wants the operator's word, and the time it was given to soak."""
     with journal(context) as connection:
-        nothing_to_do = all(row.phase is not Phase.CONTRACT for row in store.steps(connection, run.id))
-    if target is not Phase.CONTRACT or nothing_to_do:
+        rows = [row for row in store.steps(connection, run.id) if row.phase is Phase.CONTRACT]
+    if target is not Phase.CONTRACT or not rows:
         return
     release = f" older than {run.release}" if run.release else " that uses the old shape"
     if not confirmed:
         raise GateClosed(
-            f"contract drops {', '.join(run.removes) or 'what only the way back needs'} for good",
+            "\n".join(
+                (
+                    f"contract drops {', '.join(run.removes) or 'what only the way back needs'} for good",
+                    *_losses(context, rows),
+                )
+            ),
             f"once no release{release} is running: orchestrator advance {run.name} --to contract --confirm-contract",
         )
     soak = duration(run.plan["gates"]["contract"]["soak"]) if _soak(run) else None
@@ -142,6 +147,15 @@ def _check_contract_gate(context: Context, run: Run, target: Phase, *, confirmed
             f"its plan lets constrain soak for {_hours(soak.total_seconds())}",
             "wait; or abort and start again with a shorter soak in the plan",
         )
+
+
+def _losses(context: Context, rows: Sequence[StepRow]) -> Iterator[str]:
+    """How much goes with the tables that go, as of now."""
+    steps = [load_step(row.payload) for row in rows if row.status != "done"]
+    with connected(context.engine()) as connection:
+        for step in steps:
+            if isinstance(step, Statement) and step.loss:
+                yield f"  {step.title}: {database.scalar(connection, step.loss)}"
 
 
 def _soak(run: Run) -> str | None:
@@ -265,6 +279,8 @@ def abort(context: Context, name: str, *, take_over: bool = False) -> Run:
             else "write a plan for the way back",
         )
 
+    _require_undoable(context, rows)
+
     def work(executor: Executor, held: Run) -> Run:
         executor.again = f"orchestrator abort {name}"
         if held.status is not Status.ABORTING:
@@ -277,6 +293,28 @@ def abort(context: Context, name: str, *, take_over: bool = False) -> Run:
 
     # a pause is about going forward
     return claimed(context, run, work, take_over=take_over, heed_pause=False)
+
+
+def _require_undoable(context: Context, rows: Sequence[StepRow]) -> None:
+    """Looks for what would stop an abort half-way, before it begins.
+
+    Raises:
+        GateClosed: something of the application's would be lost.
+    """
+    steps = [load_step(row.payload) for row in rows if row.status in ("done", "started")]
+    wanted = [undo.require for step in steps for undo in step.undo if isinstance(undo, Statement) and undo.require]
+    with connected(context.engine()) as connection:
+        for require in wanted:
+            try:
+                with connection.begin():
+                    database.set_short(connection)
+                    database.run(connection, require)
+            except DBAPIError as error:
+                if database.sqlstate(error) != "55000":
+                    raise
+                raise GateClosed(
+                    f"nothing was undone: {database.primary_message(error)}", database.hint(error)
+                ) from error
 
 
 def _destroyed(rows: Sequence[StepRow]) -> bool:

@@ -572,8 +572,7 @@ def table_refusals(facts: TableFacts) -> Iterator[Refusal]:
             f'table "{facts.display}" is partitioned, a partition, or takes part in inheritance',
             "not supported yet: each partition would need its own ranges and indexes",
         )
-    if facts.table.schema in _OURS or facts.table.schema.startswith("pg_"):
-        yield f'"{facts.display}" is a table of the system or of this program', "plans are for the application's tables"
+    yield from schema_refusals(facts)
     if not facts.owned:
         yield f'our role does not own table "{facts.display}"', "connect as its owner, or as a member of that role"
     if facts.row_security_applies:
@@ -581,6 +580,12 @@ def table_refusals(facts: TableFacts) -> Iterator[Refusal]:
             f'row security hides rows of "{facts.display}" from our role',
             "connect as the owner without FORCE ROW LEVEL SECURITY, or as a role with BYPASSRLS",
         )
+
+
+def schema_refusals(facts: TableFacts) -> Iterator[Refusal]:
+    """Where no plan has a say."""
+    if facts.table.schema in _OURS or facts.table.schema.startswith("pg_"):
+        yield f'"{facts.display}" is a table of the system or of this program', "plans are for the application's tables"
 
 
 def dependent_refusals(facts: TableFacts, gone: Collection[str]) -> Iterator[Refusal]:

@@ -23,6 +23,7 @@ def steps(delta: Delta) -> Iterator[Step]:
         assignments=text(SQL(", ").join(assignments(delta.sync))),
         differs=text(condition),
         guard=delta.sync.trigger,
+        fires=any(fill.fires for fill in delta.sync.fills if fill.existing),
         locks=(lock(LockMode.ROW_EXCLUSIVE, delta.table),),
     )
     yield batches

@@ -6,20 +6,36 @@ from collections.abc import Iterator
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from phases.delta import Delta, ForeignKey, Index, Statistics, Table, TableConstraint, UniqueKey
-from phases.names import derived
+from phases import inspection
+from phases.delta import Delta, ForeignKey, Index, NotNull, Statistics, Table, TableConstraint, UniqueKey
+from phases.names import derived, leftovers
 from phases.sql import catalog_sql, comment, lock, names, qualified, text
-from phases.step import BuildIndex, DropIndex, LockMode, Statement, Step
+from phases.step import BuildIndex, DropIndex, LockMode, Reindex, Statement, Step
 
 CREATE_INDEX = SQL("CREATE {unique}INDEX CONCURRENTLY {name} ON {table} {definition}")
+REINDEX = SQL("REINDEX INDEX CONCURRENTLY {name}")
 DROP_INDEX = SQL("DROP INDEX CONCURRENTLY IF EXISTS {name}")
 ADD_UNIQUE = SQL("ALTER TABLE {table} ADD CONSTRAINT {name} UNIQUE USING INDEX {index}{deferral}")
+ADD_PRIMARY_KEY = SQL("ALTER TABLE {table} ADD CONSTRAINT {name} PRIMARY KEY USING INDEX {index}{deferral}")
 ADD_CONSTRAINT = SQL("ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
 ADD_NOT_VALID = SQL("ALTER TABLE {table} ADD CONSTRAINT {name} {definition} NOT VALID")
 VALIDATE = SQL("ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
 SET_NOT_NULL = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL")
 DROP_NOT_NULL = SQL("ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL")
-IS_NOT_NULL = SQL("CHECK ({column} IS NOT NULL)")
+# not IS NOT NULL: of a composite type that says more, and would not be taken as a proof
+IS_NOT_NULL = SQL("CHECK ({column} IS DISTINCT FROM NULL)")
+IS_NULL = SQL("{column} IS NOT DISTINCT FROM NULL")
+# raises as the constraint itself would, without being there: nobody's write is refused while rows are put right
+NO_NULLS = SQL("DO {body}")
+NO_NULLS_BODY = SQL(
+    """
+BEGIN
+  IF EXISTS (SELECT FROM {table} WHERE {condition}) THEN
+    RAISE not_null_violation USING MESSAGE = {message};
+  END IF;
+END
+"""
+)
 DROP_CONSTRAINT = SQL("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}")
 FOREIGN_KEY = SQL(
     "FOREIGN KEY ({columns}) REFERENCES {references} ({referenced}){actions}{set_columns}{deferral}{enforcement}"
@@ -31,7 +47,13 @@ VIOLATIONS = SQL("SELECT {keys} FROM {table} WHERE {condition} LIMIT 10")
 
 
 def steps(delta: Delta) -> Iterator[Step]:
-    """Indexes first (keys and foreign keys stand on them), ANALYZE last (it reads what the planner will use)."""
+    """What may stand against it first, before anything is made; then indexes (keys and foreign keys stand on them).
+
+    ANALYZE comes last: it reads what the planner will use.
+    """
+    yield from inspection.steps(delta)
+    for name in delta.reindex:
+        yield _reindex(delta.table, name)
     for index in delta.indexes:
         yield _build(delta.table, index)
     for key in delta.unique_keys:
@@ -41,16 +63,29 @@ def steps(delta: Delta) -> Iterator[Step]:
         yield _create_statistics(delta.table, statistics)
     for column in delta.not_null:
         yield from _set_not_null(delta, column)
+    for key in delta.unique_keys:
+        if key.primary and key.old_name is None:
+            # its columns are NOT NULL by now: else it would scan the table for nulls under ACCESS EXCLUSIVE
+            yield _attach(delta.table, key)
     for constraint in delta.constraints:
-        yield from _add_constraint(delta, constraint)
+        yield from add_constraint(delta, constraint)
     for foreign_key in delta.foreign_keys:
         yield from add_foreign_key(foreign_key)
-    if delta.sync or delta.add or delta.indexes or delta.statistics:
-        yield Statement(
-            title=f"analyze {delta.table.name}",
-            sql=(text(ANALYZE.format(table=qualified(delta.table))),),
-            locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, delta.table),),
-        )
+    # what is only told to be not null reads as before
+    if delta.add or delta.indexes or delta.statistics or _fills(delta):
+        yield _analyze(delta.table)
+
+
+def _fills(delta: Delta) -> bool:
+    return delta.sync is not None and any(fill.existing for fill in delta.sync.fills)
+
+
+def _analyze(table: Table) -> Statement:
+    return Statement(
+        title=f"analyze {table.name}",
+        sql=(text(ANALYZE.format(table=qualified(table))),),
+        locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),),
+    )
 
 
 def drop_index(table: Table, name: str) -> DropIndex:
@@ -59,6 +94,24 @@ def drop_index(table: Table, name: str) -> DropIndex:
         title=f"drop index {name}",
         sql=text(DROP_INDEX.format(name=Identifier(table.schema, name))),
         locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),),
+    )
+
+
+def _reindex(table: Table, name: str) -> Reindex:
+    """SHARE UPDATE EXCLUSIVE: a new index beside the old one, which then takes over its name and all that hangs on it.
+
+    Not built beside it under another name by ourselves: the index of a primary key, or one that a foreign key refers
+    to, could only be exchanged with its constraint.
+    """
+    left = leftovers(name)
+    return Reindex(
+        title=f"reindex {name}",
+        schema=table.schema,
+        name=name,
+        sql=text(REINDEX.format(name=Identifier(table.schema, name))),
+        leftovers=left,
+        locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),),
+        undo=tuple(drop_index(table, each) for each in left),
     )
 
 
@@ -102,14 +155,14 @@ def _finish(name: Identifier, index: Index) -> Iterator[Composable]:
 
 def _attach(table: Table, key: UniqueKey) -> Statement:
     """ACCESS EXCLUSIVE, catalog only: the index is there and valid."""
-    add = ADD_UNIQUE.format(
+    add = (ADD_PRIMARY_KEY if key.primary else ADD_UNIQUE).format(
         table=qualified(table),
         name=Identifier(key.name),
         index=Identifier(key.index),
         deferral=catalog_sql(key.deferral),
     )
     return Statement(
-        title=f"add unique constraint {key.name}",
+        title=f"add {'primary key' if key.primary else 'unique constraint'} {key.name}",
         sql=(text(add), *map(text, comment("CONSTRAINT", Identifier(key.name), key.comment, table))),
         locks=(lock(LockMode.ACCESS_EXCLUSIVE, table),),
         undo=(drop_constraint(table, key.name),),
@@ -136,30 +189,107 @@ def _create_statistics(table: Table, statistics: Statistics) -> Statement:
 
 def _set_not_null(delta: Delta, column: str) -> Iterator[Step]:
     """SET NOT NULL scans the table under ACCESS EXCLUSIVE unless a valid check proves it: so a check comes first."""
-    proof = derived(f"{column}_not_null", delta.table.schema, delta.table.name)
-    check = TableConstraint(
-        name=proof,
-        kind="check",
-        definition=text(IS_NOT_NULL.format(column=Identifier(column))),
-        violated_by=text(SQL("{} IS NULL").format(Identifier(column))),
-    )
-    yield from _add_constraint(delta, check)
+    theirs = any(proof.column == column for proof in delta.proofs)
+    if not theirs:
+        if column not in delta.no_nulls and not _filled(delta, column):
+            yield look_for_nulls(delta, column)
+        yield from add_constraint(delta, _not_null_check(delta.table, column))
     table, name = qualified(delta.table), Identifier(column)
     locks = (lock(LockMode.ACCESS_EXCLUSIVE, delta.table),)
     drop = DROP_NOT_NULL.format(table=table, column=name)
+    drop_check = DROP_CONSTRAINT.format(table=table, name=Identifier(proof_of(delta.table, column)))
     yield Statement(
         title=f"set {column} not null",
-        sql=(
-            text(SET_NOT_NULL.format(table=table, column=name)),
-            text(DROP_CONSTRAINT.format(table=table, name=Identifier(proof))),
-        ),
+        sql=tuple(map(text, (SET_NOT_NULL.format(table=table, column=name), *([] if theirs else [drop_check])))),
         locks=locks,
         # an abort drops the trigger before the column: between them a writer of the old column leaves this one null
         undo=(Statement(title=f"drop not null of {column}", sql=(text(drop),), locks=locks),),
     )
 
 
-def _add_constraint(delta: Delta, constraint: TableConstraint) -> Iterator[Step]:
+def proof_of(table: Table, column: str) -> str:
+    """Name of the check that proves to PostgreSQL, for a while, that a column is not null."""
+    return derived(f"{column}_not_null", table.schema, table.name)
+
+
+def restore_not_null(delta: Delta, not_null: NotNull) -> Iterator[Statement]:
+    """The way back of an abort: as SET NOT NULL comes, and under the name that it had. May be run again from the start.
+
+    Rows that newer code has left null are reported before anything is added.
+    """
+    table, column = qualified(delta.table), Identifier(not_null.column)
+    exclusive = (lock(LockMode.ACCESS_EXCLUSIVE, delta.table),)
+    check = _not_null_check(delta.table, not_null.column)
+    if not_null.constraint is None:
+        name, clear = Identifier(check.name), DROP_CONSTRAINT.format(table=table, name=Identifier(check.name))
+        definition, remark = check.definition, None
+    else:
+        name, clear = Identifier(not_null.constraint), DROP_NOT_NULL.format(table=table, column=column)
+        definition, remark = not_null.definition, not_null.comment
+    if not_null.validated:
+        yield look_for_nulls(delta, not_null.column)
+    yield Statement(
+        title=f"add a {'check' if not_null.constraint is None else 'not null constraint'} on {not_null.column}",
+        sql=tuple(
+            map(
+                text,
+                (
+                    clear,
+                    ADD_NOT_VALID.format(table=table, name=name, definition=catalog_sql(definition)),
+                    *comment("CONSTRAINT", name, remark, delta.table),
+                ),
+            )
+        ),
+        locks=exclusive,
+    )
+    if not_null.validated:
+        yield Statement(
+            title=f"validate that {not_null.column} has no nulls",
+            sql=(text(VALIDATE.format(table=table, name=name)),),
+            locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, delta.table),),
+            violations=_violations(delta, check),
+        )
+    if not_null.constraint is None:
+        yield Statement(
+            title=f"set {not_null.column} not null",
+            sql=(text(SET_NOT_NULL.format(table=table, column=column)), text(clear)),
+            locks=exclusive,
+        )
+
+
+def _not_null_check(table: Table, column: str) -> TableConstraint:
+    return TableConstraint(
+        name=proof_of(table, column),
+        kind="check",
+        definition=text(IS_NOT_NULL.format(column=Identifier(column))),
+        violated_by=text(IS_NULL.format(column=Identifier(column))),
+    )
+
+
+def _filled(delta: Delta, column: str) -> bool:
+    """Whether the verification before has shown already that there are no nulls, or what it copies has none."""
+    if delta.sync is None:
+        return False
+    filled = {fill.value.column for fill in delta.sync.fills if fill.existing}
+    return column in filled or any(link.exact and column in link.new for link in delta.sync.links)
+
+
+def look_for_nulls(delta: Delta, column: str) -> Statement:
+    """A scan before anything is added: a check refuses any UPDATE of a row that breaks it, valid or not."""
+    body = NO_NULLS_BODY.format(
+        table=qualified(delta.table),
+        condition=IS_NULL.format(column=Identifier(column)),
+        message=Literal(f'column "{column}" has nulls'),
+    )
+    return Statement(
+        title=f"look for nulls in {column}",
+        sql=(text(NO_NULLS.format(body=Literal(text(body)))),),
+        locks=(lock(LockMode.ACCESS_SHARE, delta.table),),
+        violations=_violations(delta, _not_null_check(delta.table, column)),
+    )
+
+
+def add_constraint(delta: Delta, constraint: TableConstraint) -> Iterator[Statement]:
     """NOT VALID under a short ACCESS EXCLUSIVE, then a scan under SHARE UPDATE EXCLUSIVE.
 
     After the backfill, never before: a NOT VALID check already rejects any UPDATE of a row that breaks it.

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from psycopg.sql import SQL, Composable, Identifier
+from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from phases import backfill, dual_write
 from phases.constrain import drop_constraint, drop_index
-from phases.delta import Delta, TakeOver
+from phases.delta import Delta, Table, TableRename, TakeOver
 from phases.sql import lock, qualified, text
 from phases.step import LockMode, Statement, Step
 from phases.swap import swapped
 from phases.take_over import LOCK_TABLE, require_trigger, sequence_locks, take_over
 
+DROP_TABLE = SQL("DROP TABLE {table}")
+# an estimate: to count the rows of a large table takes long, and says little more
+LOSS = SQL(
+    "SELECT pg_catalog.format('about %s rows, %s', pg_catalog.to_char(CASE WHEN reltuples < 0"
+    " THEN pg_catalog.pg_stat_get_live_tuples(oid) ELSE reltuples END, 'FM999G999G999G990'),"
+    " pg_catalog.pg_size_pretty(pg_catalog.pg_total_relation_size(oid)))"
+    " FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass({name})"
+)
+DROP_VIEW = SQL("DROP VIEW {view}")
+RENAME_TABLE = SQL("ALTER TABLE {table} RENAME TO {name}")
 DROP_COLUMN = SQL("ALTER TABLE {table} DROP COLUMN {column}")
 RENAME_CONSTRAINT = SQL("ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}")
 RENAME_INDEX = SQL("ALTER INDEX {old} RENAME TO {new}")
@@ -33,6 +43,12 @@ def steps(delta: Delta) -> Iterator[Step]:
         yield drop_constraint(dropped.table, dropped.name, dropped.references)
     for name in delta.drop_indexes:
         yield drop_index(delta.table, name)
+    for name in delta.drop_constraints:
+        yield drop_constraint(delta.table, name)
+    for table in delta.drop_tables:
+        yield _drop_table(table)
+    for rename in delta.rename_tables:
+        yield _rename_table(delta.table, rename)
     yield from _rename_foreign_keys(delta)
     switch = tuple(map(text, _switch(delta)))
     if switch:
@@ -48,6 +64,32 @@ def steps(delta: Delta) -> Iterator[Step]:
                 *(lock(LockMode.ACCESS_EXCLUSIVE, each) for each in delta.drop_sequences),
             ),
         )
+
+
+def _drop_table(table: Table) -> Statement:
+    """Without CASCADE. Its foreign keys are gone by now: no other table is locked."""
+    return Statement(
+        title=f"drop table {table.name}",
+        sql=(text(DROP_TABLE.format(table=qualified(table))),),
+        locks=(lock(LockMode.ACCESS_EXCLUSIVE, table),),
+        loss=text(LOSS.format(name=Literal(text(qualified(table))))),
+    )
+
+
+def _rename_table(table: Table, rename: TableRename) -> Statement:
+    """The view first: whoever uses it has locked it before the table, and waits for it, not for us in between.
+
+    A statement that waited for the view looks its name up anew once it has the lock, and finds the table.
+    """
+    view = Table(table.schema, rename.to)
+    return Statement(
+        title=f"drop view {rename.to}, rename {table.name} to {rename.to}",
+        sql=(
+            text(DROP_VIEW.format(view=qualified(view))),
+            text(RENAME_TABLE.format(table=qualified(table), name=Identifier(rename.to))),
+        ),
+        locks=(lock(LockMode.ACCESS_EXCLUSIVE, view), lock(LockMode.ACCESS_EXCLUSIVE, table)),
+    )
 
 
 def _title(delta: Delta) -> str:
@@ -96,6 +138,7 @@ def _renames(delta: Delta) -> Iterator[Composable]:
     constraints = [
         *((key.name, key.rename_to) for key in delta.unique_keys),
         *((constraint.name, constraint.rename_to) for constraint in delta.constraints),
+        *((renamed.old_name, renamed.name) for renamed in delta.rename_constraints),
     ]
     for old, new in constraints:
         if new is not None:

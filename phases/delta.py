@@ -102,6 +102,8 @@ class Fill:
     value: Value
     existing: bool = True
     """Rows that are there already, and updates, too; else only an INSERT that leaves it out."""
+    fires: bool = False
+    """A foreign key checks the column, by triggers of its own: the backfill must not silence them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +115,17 @@ class Sync:
     trigger: str
     function: str
     counter: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Duplicates:
+    """How rows that a unique index would refuse are found before it is built."""
+
+    expressions: tuple[str, ...]
+    """The keys of the index over the row, as PostgreSQL prints them."""
+    predicate: str | None = None
+    nulls_equal: bool = False
+    """NULLS NOT DISTINCT (15+)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +147,8 @@ class Index:
     """Its predecessor goes with its constraint or with the old column, not by itself."""
     clustered: bool = False
     replica_identity: bool = False
+    inspected: Duplicates | None = None
+    """Rows may stand against it: they are looked for before anything is built."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,8 +178,20 @@ class TableConstraint:
     enforced: bool = True
     violated_by: str | None = None
     """Condition on a row that breaks it, for the report."""
+    inspected: bool = False
+    """Rows may break it: they are looked for before it is added."""
     comment: str | None = None
     rename_to: NameKept = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equality:
+    """How a foreign key compares two columns."""
+
+    operator: str
+    """As PostgreSQL prints it: `OPERATOR(schema.=)`."""
+    collation: tuple[str, str] | None = None
+    """Where the two columns have different ones: that of the column referred to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +212,9 @@ class ForeignKey:
     deferral: str = ""
     validated: bool = True
     enforced: bool = True
+    inspected: tuple[Equality, ...] = ()
+    """How each column is compared with the one it refers to. Where that is given, rows may break the key: they are
+    looked for before it is added."""
     comment: str | None = None
     rename_to: NameKept = None
 
@@ -201,6 +231,27 @@ class Statistics:
     target: int | None = None
     comment: str | None = None
     rename_to: NameKept = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """A valid check of the application's own that a column is not null: it serves as ours would, and stays."""
+
+    column: str
+    constraint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotNull:
+    """A NOT NULL that expand takes away, so that newer code may leave the column out; an abort brings it back."""
+
+    column: str
+    constraint: str | None = None
+    """The name of its constraint (PostgreSQL 18+)."""
+    definition: str = ""
+    """What follows ADD CONSTRAINT name, without NOT VALID."""
+    validated: bool = True
+    comment: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,12 +349,72 @@ class TriggerFunction:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Renamed:
+    """A constraint that gets another name at contract."""
+
+    old_name: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class DroppedForeignKey:
     """A foreign key that goes at contract, before its columns: to drop it locks both of its tables."""
 
     table: Table
     name: str
     references: Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableColumn:
+    """A column of a table that expand makes."""
+
+    name: str
+    type: str
+    """As format_type() renders it."""
+    collation: tuple[str, str] | None = None
+    not_null: bool = False
+    default: str | None = None
+    identity: Literal["", "ALWAYS", "BY DEFAULT"] = ""
+    comment: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableKey:
+    """The primary key or a unique constraint of a table that expand makes."""
+
+    name: str
+    columns: tuple[str, ...]
+    primary: bool = False
+    nulls_distinct: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewTable:
+    """A table that expand makes; its foreign keys come in constrain, as those of any table."""
+
+    name: str
+    columns: tuple[TableColumn, ...]
+    keys: tuple[TableKey, ...] = ()
+    checks: tuple[tuple[str, str], ...] = ()
+    """Name, and `CHECK (…)`."""
+    indexes: tuple[tuple[str, str], ...] = ()
+    """Name, and all after `ON table` in CREATE INDEX."""
+    comment: str | None = None
+    grants: tuple[Grant, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableRename:
+    """A table that takes another name at contract, and that a view serves under that name until then."""
+
+    to: str
+    columns: tuple[str, ...]
+    owner: str
+    grants: tuple[Grant, ...] = ()
+    column_grants: tuple[tuple[str, Grant], ...] = ()
+    invoker: bool = True
+    """The view reads and writes with the rights of whoever uses it, row security included: PostgreSQL 15+."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -321,8 +432,10 @@ class Delta:
     """What newer releases need and have from the end of constrain on."""
     add: tuple[NewColumn, ...] = ()
     drop: tuple[str, ...] = ()
+    loosen: tuple[NotNull, ...] = ()
     not_null: tuple[str, ...] = ()
     """Columns that become NOT NULL by way of a check; a NOT NULL constraint with a name (18+) is in `constraints`."""
+    proofs: tuple[Proof, ...] = ()
     indexes: tuple[Index, ...] = ()
     unique_keys: tuple[UniqueKey, ...] = ()
     constraints: tuple[TableConstraint, ...] = ()
@@ -339,5 +452,21 @@ class Delta:
     drop_foreign_keys: tuple[DroppedForeignKey, ...] = ()
     drop_indexes: tuple[str, ...] = ()
     """Indexes that go at contract without a successor, concurrently."""
+    reindex: tuple[str, ...] = ()
+    """Indexes that are built anew, under their own names."""
+    no_nulls: tuple[str, ...] = ()
+    """Columns of `not_null` that may hold nulls: these are looked for before anything is added."""
+    lift: tuple[TableConstraint, ...] = ()
+    """Constraints that expand drops, so that newer code may break them; an abort adds them again."""
+    lift_foreign_keys: tuple[ForeignKey, ...] = ()
+    drop_constraints: tuple[str, ...] = ()
+    """Constraints that go at contract without a successor; foreign keys are in `drop_foreign_keys`."""
+    rename_constraints: tuple[Renamed, ...] = ()
     drop_sequences: tuple[Table, ...] = ()
     """Sequences that go with the column they belong to."""
+    create: tuple[NewTable, ...] = ()
+    """The table itself, where it is not there yet."""
+    drop_tables: tuple[Table, ...] = ()
+    """The table itself, where it goes at contract, after its foreign keys."""
+    rename_tables: tuple[TableRename, ...] = ()
+    """The table itself, where it takes another name at contract."""

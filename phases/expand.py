@@ -3,25 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from phases.delta import Delta, NewColumn, Table
-from phases.sql import catalog_sql, comment, grants, lock, qualified, text
+from phases.constrain import DROP_NOT_NULL, add_constraint, add_foreign_key, drop_constraint, restore_not_null
+from phases.delta import Delta, NewColumn, NewTable, Table, TableColumn, TableKey, TableRename
+from phases.sql import catalog_sql, comment, grants, lock, names, qualified, shown, text
 from phases.step import LockMode, Statement, Step
 
 ADD_COLUMN = SQL("ALTER TABLE {table} ADD COLUMN {column} {type}{collation}")
 SET_COLUMN = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET {setting}")
 DROP_COLUMN = SQL("ALTER TABLE {table} DROP COLUMN IF EXISTS {column}")
+CREATE_TABLE = SQL("CREATE TABLE {table} ({parts})")
+COLUMN = SQL("{name} {type}{collation}{default}{identity}{not_null}")
+KEY = SQL("CONSTRAINT {name} {kind} ({columns})")
+CREATE_INDEX = SQL("CREATE INDEX {name} ON {table} {definition}")
+DROP_TABLE = SQL("DROP TABLE IF EXISTS {table}")
+# its rows are the application's, and nowhere else. row_security: a policy must raise, not hide rows
+REQUIRE_EMPTY = SQL("DO {body}")
+REQUIRE_EMPTY_BODY = SQL(
+    """
+BEGIN
+  IF pg_catalog.to_regclass({name}) IS NOT NULL THEN
+    PERFORM pg_catalog.set_config('row_security', 'off', true);{lock}
+    IF EXISTS (SELECT FROM {table}) THEN
+      RAISE EXCEPTION {message} USING ERRCODE = 'object_not_in_prerequisite_state', HINT = {hint};
+    END IF;
+  END IF;
+END
+"""
+)
+CREATE_VIEW = SQL("CREATE VIEW {view}{options} AS SELECT {columns} FROM {table}")
+# what ALTER DEFAULT PRIVILEGES gives to every new view: nobody shall have more than on the table
+REVOKE_DEFAULTS = SQL("DO {body}")
+REVOKE_DEFAULTS_BODY = SQL(
+    """
+DECLARE
+  role text;
+BEGIN
+  FOR role IN
+    SELECT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE acl.grantee::pg_catalog.regrole::text END
+    FROM pg_catalog.pg_class AS view CROSS JOIN LATERAL pg_catalog.aclexplode(view.relacl) AS acl
+    WHERE view.oid = {view}::pg_catalog.regclass AND acl.grantee <> view.relowner
+  LOOP
+    EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM %s', {view}, role);
+  END LOOP;
+END
+"""
+)
+# who runs the plan may be another member of the owner's role
+GRANT_OWNER = SQL("GRANT ALL ON {view} TO {owner}")
+DROP_VIEW = SQL("DROP VIEW IF EXISTS {view}")
+LOCK_TABLE = SQL("\n    LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;")
 
 
 def steps(delta: Delta) -> Iterator[Step]:
-    """One step a column. ACCESS EXCLUSIVE, catalog only: nullable and without default, no row is touched.
+    """One step a column, or a constraint that newer code may break. ACCESS EXCLUSIVE, catalog only.
 
-    No default before contract: it would hide from the trigger whether a writer gave a value.
+    New columns are nullable and without default: no row is touched, and a default would hide from the trigger whether
+    a writer gave a value.
     """
+    for new in delta.create:
+        yield _create_table(delta.table, new)
+    for rename in delta.rename_tables:
+        yield _create_view(delta.table, rename)
+    locks = (lock(LockMode.ACCESS_EXCLUSIVE, delta.table),)
     for column in delta.add:
-        locks = (lock(LockMode.ACCESS_EXCLUSIVE, delta.table),)
         drop = DROP_COLUMN.format(table=qualified(delta.table), column=Identifier(column.name))
         yield Statement(
             title=f"add column {column.name}",
@@ -29,6 +77,27 @@ def steps(delta: Delta) -> Iterator[Step]:
             locks=locks,
             undo=(Statement(title=f"drop column {column.name}", sql=(text(drop),), locks=locks),),
         )
+    for not_null in delta.loosen:
+        loosen = DROP_NOT_NULL.format(table=qualified(delta.table), column=Identifier(not_null.column))
+        yield Statement(
+            title=f"drop not null of {not_null.column}",
+            sql=(text(loosen),),
+            locks=locks,
+            undo=tuple(restore_not_null(delta, not_null)),
+        )
+    for constraint in delta.lift:
+        dropped = drop_constraint(delta.table, constraint.name)
+        yield replace(dropped, undo=tuple(_again(dropped, add_constraint(delta, constraint))))
+    for key in delta.lift_foreign_keys:
+        dropped = drop_constraint(key.table, key.name, key.references)
+        yield replace(dropped, undo=tuple(_again(dropped, add_foreign_key(key))))
+
+
+def _again(dropped: Statement, steps: Iterator[Statement]) -> Iterator[Statement]:
+    """The statements that add a constraint, so that they may be run twice: NOT VALID, then validated."""
+    added = next(steps)
+    yield replace(added, sql=(*dropped.sql, *added.sql), locks=dropped.locks, undo=())
+    yield from steps
 
 
 def _add(table: Table, column: NewColumn) -> Iterator[Composable]:
@@ -39,6 +108,101 @@ def _add(table: Table, column: NewColumn) -> Iterator[Composable]:
         yield SET_COLUMN.format(table=qualified(table), column=name, setting=setting)
     yield from comment("COLUMN", Identifier(table.schema, table.name, column.name), column.comment)
     yield from grants(column.grants, qualified(table), column.name)
+
+
+def _create_table(table: Table, new: NewTable) -> Statement:
+    """Nobody sees it before it is complete. Its undo drops it only while it is empty."""
+    locks = (lock(LockMode.ACCESS_EXCLUSIVE, table),)
+    drop = DROP_TABLE.format(table=qualified(table))
+    return Statement(
+        title=f"create table {table.name}",
+        sql=tuple(map(text, _create(table, new))),
+        locks=locks,
+        undo=(
+            Statement(
+                title=f"drop table {table.name}",
+                sql=(text(_require_empty(table, LOCK_TABLE.format(table=qualified(table)))), text(drop)),
+                locks=locks,
+                require=text(_require_empty(table, SQL(""))),
+            ),
+        ),
+    )
+
+
+def _create_view(table: Table, rename: TableRename) -> Statement:
+    """A view that PostgreSQL itself makes writable: one table, all columns, as they are."""
+    view = Table(table.schema, rename.to)
+    locks = (lock(LockMode.ACCESS_EXCLUSIVE, view), lock(LockMode.ACCESS_SHARE, table))
+    drop = DROP_VIEW.format(view=qualified(view))
+    return Statement(
+        title=f"create view {rename.to} on {table.name}",
+        sql=tuple(map(text, _view(table, view, rename))),
+        locks=locks,
+        undo=(Statement(title=f"drop view {rename.to}", sql=(text(drop),), locks=locks[:1]),),
+    )
+
+
+def _view(table: Table, view: Table, rename: TableRename) -> Iterator[Composable]:
+    yield CREATE_VIEW.format(
+        view=qualified(view),
+        options=SQL(" WITH (security_invoker = true)") if rename.invoker else SQL(""),
+        columns=names(rename.columns),
+        table=qualified(table),
+    )
+    body = REVOKE_DEFAULTS_BODY.format(view=Literal(text(qualified(view))))
+    yield REVOKE_DEFAULTS.format(body=Literal(text(body)))
+    yield GRANT_OWNER.format(view=qualified(view), owner=Identifier(rename.owner))
+    yield from grants(rename.grants, qualified(view))
+    for column, grant in rename.column_grants:
+        yield from grants([grant], qualified(view), column)
+
+
+def _create(table: Table, new: NewTable) -> Iterator[Composable]:
+    parts = [
+        *map(_column, new.columns),
+        *map(_key, new.keys),
+        *(SQL("CONSTRAINT {} {}").format(Identifier(name), catalog_sql(check)) for name, check in new.checks),
+    ]
+    yield CREATE_TABLE.format(table=qualified(table), parts=SQL(", ").join(parts))
+    for name, definition in new.indexes:
+        yield CREATE_INDEX.format(name=Identifier(name), table=qualified(table), definition=catalog_sql(definition))
+    yield from comment("TABLE", qualified(table), new.comment)
+    for column in new.columns:
+        yield from comment("COLUMN", Identifier(table.schema, table.name, column.name), column.comment)
+    yield from grants(new.grants, qualified(table))
+
+
+def _column(column: TableColumn) -> Composable:
+    return COLUMN.format(
+        name=Identifier(column.name),
+        type=catalog_sql(column.type),
+        collation=SQL(" COLLATE {}").format(Identifier(*column.collation)) if column.collation else SQL(""),
+        default=SQL(" DEFAULT {}").format(catalog_sql(column.default)) if column.default is not None else SQL(""),
+        identity=SQL(" GENERATED {} AS IDENTITY").format(SQL(column.identity)) if column.identity else SQL(""),
+        not_null=SQL(" NOT NULL") if column.not_null else SQL(""),
+    )
+
+
+def _key(key: TableKey) -> Composable:
+    return KEY.format(name=Identifier(key.name), kind=key_kind(key), columns=names(key.columns))
+
+
+def key_kind(key: TableKey) -> Composable:
+    """How a key of a new table is introduced."""
+    if key.primary:
+        return SQL("PRIMARY KEY")
+    return SQL("UNIQUE") if key.nulls_distinct else SQL("UNIQUE NULLS NOT DISTINCT")
+
+
+def _require_empty(table: Table, lock_table: Composable) -> Composable:
+    body = REQUIRE_EMPTY_BODY.format(
+        name=Literal(text(qualified(table))),
+        table=qualified(table),
+        lock=lock_table,
+        message=Literal(f"table {shown(table)} has rows, which would be lost".replace("%", "%%")),
+        hint=Literal("copy them elsewhere if they are needed, and delete them"),
+    )
+    return REQUIRE_EMPTY.format(body=Literal(text(body)))
 
 
 def _settings(column: NewColumn) -> Iterator[Composable]:

@@ -71,6 +71,10 @@ class Statement:
     """A query for the keys of rows that make this statement fail, to be shown when it does."""
     guard: str = ""
     """The trigger on whose work this statement relies: what was compared for it must be fresh."""
+    require: str = ""
+    """Of an undo: raises while it may not run. Asked before an abort begins, and part of `sql` as well."""
+    loss: str = ""
+    """A query that says how much is lost with it. Such steps come last in contract, and tell before they begin."""
     undo: tuple[Undo, ...] = ()
     op: Literal["statement"] = "statement"
 
@@ -112,6 +116,35 @@ class DropIndex:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reindex:
+    """REINDEX INDEX CONCURRENTLY: outside a transaction; what an interrupted one leaves has a name that we know."""
+
+    title: str
+    schema: str
+    name: str
+    sql: str
+    leftovers: tuple[str, ...]
+    """Names under which it leaves an invalid index behind; nobody else's had them when the run was planned."""
+    locks: tuple[Lock, ...]
+    undo: tuple[Undo, ...] = ()
+    op: Literal["reindex"] = "reindex"
+    lock_class: LockClass = field(default=LockClass.LONG, init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspect:
+    """Looks for rows against which a later step would fail, before anything is made of it: reads only."""
+
+    title: str
+    sql: str
+    """A query for the keys of the first of them; finding none is what lets the run go on."""
+    locks: tuple[Lock, ...]
+    undo: tuple[Undo, ...] = ()
+    op: Literal["inspect"] = "inspect"
+    lock_class: LockClass = field(default=LockClass.LONG, init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Batches:
     """An UPDATE of a whole table in ranges of heap blocks, each with its cursor in a transaction of its own."""
 
@@ -125,6 +158,8 @@ class Batches:
     guard: str
     """Name of the trigger that must be enabled: without it, rows written behind the cursor would be lost."""
     locks: tuple[Lock, ...]
+    fires: bool = False
+    """Triggers must fire, those of foreign keys among them; else they stay silent where our role may have it so."""
     undo: tuple[Undo, ...] = ()
     op: Literal["batches"] = "batches"
     lock_class: LockClass = field(default=LockClass.LONG, init=False)
@@ -149,4 +184,4 @@ class Verify:
 
 
 Undo = Statement | DropIndex
-Step = Statement | BuildIndex | DropIndex | Batches | Verify
+Step = Statement | BuildIndex | DropIndex | Reindex | Inspect | Batches | Verify

@@ -147,7 +147,9 @@ class Loop:
         self._recent: deque[tuple[float, int]] = deque()
         with executor.engine.connect() as connection:
             self._knobs = store.control(connection, self.claim.run.id).knobs
-            self._replica = may_replicate(connection)
+            update = step.repair if isinstance(step, Verify) else step
+            # the triggers of a foreign key are silenced with all others: a value that it must check needs them
+            self._replica = may_replicate(connection) and not (update is not None and update.fires)
 
     # the two jobs
 
@@ -331,7 +333,11 @@ class Loop:
 
     def _prepare(self, connection: Connection, *, timeout_ms: int) -> Control:
         self._settings(connection, timeout_ms=timeout_ms)
-        return self.claim.fence(connection)
+        control = self.claim.fence(connection)
+        # before anything is written: whoever paused while the batch before was under way waits for that one alone
+        self.claim.obey(control)
+        self.claim.check()
+        return control
 
     def _settings(self, connection: Connection, *, timeout_ms: int) -> None:
         """Ours, whatever the role's defaults, and for this transaction alone."""

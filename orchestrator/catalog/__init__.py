@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
-from orchestrator.catalog.wanted import AddedColumn, Answer, Cast, ColumnType, Computed, Expression, Question, Rejected
-from orchestrator.errors import ColumnNotFound, TableNotFound
-from phases.delta import Comparison, Grant, Table
+from orchestrator.catalog.wanted import (
+    AddedColumn,
+    Answer,
+    Cast,
+    CheckDefinition,
+    ColumnType,
+    Computed,
+    Drafted,
+    Expression,
+    ForeignKeyDefinition,
+    IndexDefinition,
+    NewCheck,
+    NewForeignKey,
+    NewIndex,
+    NotNullProof,
+    Proofs,
+    Question,
+    Rejected,
+)
+from orchestrator.errors import ColumnNotFound, NoLongerPossible, TableNotFound
+from phases.delta import Comparison, Grant, NotNull, Table
+
+Given = TypeVar("Given", bound=Answer)
 
 SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 """Names that every table has for itself."""
@@ -78,6 +98,9 @@ class Index:
     """An index, and how it reads once the columns that the plan renames have their new names."""
 
     name: str
+    keys: tuple[str, ...]
+    """Its key columns, in order; an expression is an empty one."""
+    partial: bool
     reads: tuple[str, ...]
     """Columns that it has as keys, or reads in an expression or its predicate."""
     unique: bool
@@ -102,6 +125,8 @@ class Constraint:
     columns: tuple[str, ...]
     reads: tuple[str, ...]
     index: str | None
+    definition: str
+    """What follows ADD CONSTRAINT name, without NOT VALID."""
     successor: str | None
     violated_by: str | None
     validated: bool
@@ -119,8 +144,6 @@ class ForeignKey:
     columns: tuple[str, ...]
     references: Table
     referenced_columns: tuple[str, ...]
-    unfit: str | None
-    """Why it cannot be had under the types that the plan gives to columns, in the server's words."""
     actions: str
     set_columns: tuple[str, ...]
     """Columns of ON DELETE SET NULL/DEFAULT (columns), PostgreSQL 15+."""
@@ -132,6 +155,10 @@ class ForeignKey:
     partitioned: bool
     owned: bool
     """Whether our role may alter both of its tables."""
+    unfit: str | None = None
+    """Why it cannot be had under the types that the plan gives to columns, in the server's words."""
+    relies_on: str | None
+    """The index of the table it refers to that makes the referenced columns unique."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +213,18 @@ class TableFacts:
     may_create: bool
     partitioned: bool
     inherits: bool
+    owner: str = ""
+    row_security: bool = False
+    """Whether policies apply to anybody."""
+    grants: tuple[Grant, ...] = ()
+    """Privileges on the table as a whole; the owner's own are left out."""
+    users: tuple[Dependent, ...] = ()
+    """What would stop DROP TABLE, foreign keys apart; where a change asks for it."""
+    mentioned_in: tuple[str, ...] = ()
+    """Functions whose body has the table's name as a word; where a change asks for it."""
+    exists: bool = True
+    """False: a change of the plan is to make it, and `drafted` is all there is to know."""
+    drafted: Drafted | None = None
     row_security_applies: bool
     rows: float
     """Estimate of the planner; -1 where the table was never analysed."""
@@ -242,16 +281,85 @@ class TableFacts:
         yield from types or found
 
     def column_type(self, question: AddedColumn) -> ColumnType:
-        """The answer to a question that was not rejected."""
-        answer = self.answers[question]
-        assert isinstance(answer, ColumnType)
-        return answer
+        """The type of a column that is added."""
+        return self._answer(question, ColumnType)
 
     def expression(self, question: Computed | Cast) -> Expression:
-        """The answer to a question that was not rejected."""
-        answer = self.answers[question]
-        assert isinstance(answer, Expression)
+        """An expression of the plan."""
+        return self._answer(question, Expression)
+
+    def new_index(self, question: NewIndex) -> IndexDefinition:
+        """An index that the plan adds."""
+        return self._answer(question, IndexDefinition)
+
+    def new_check(self, question: NewCheck) -> CheckDefinition:
+        """A check that the plan adds."""
+        return self._answer(question, CheckDefinition)
+
+    def new_foreign_key(self, question: NewForeignKey) -> ForeignKeyDefinition:
+        """A foreign key that the plan adds."""
+        return self._answer(question, ForeignKeyDefinition)
+
+    def _answer(self, question: Question, kind: type[Given]) -> Given:
+        """What PostgreSQL made of a question.
+
+        Raises:
+            NoLongerPossible: it rejects it. Of a plan that is refused nobody asks; the table of a run may have changed.
+        """
+        answer = self.answers.get(question)
+        if isinstance(answer, Rejected):
+            raise NoLongerPossible(self.display, answer.message)
+        assert isinstance(answer, kind)
         return answer
+
+    def proof(self, column: str) -> str | None:
+        """A valid check of the table's own that the column is not null; asked by `NotNullProof`."""
+        answer = self.answers.get(NotNullProof(column=column))
+        there = {constraint.name for constraint in self.constraints}
+        found = answer.constraints if isinstance(answer, Proofs) else ()
+        return next((name for name in found if name in there), None)
+
+    def with_not_null(self, lost: Collection[NotNull]) -> TableFacts:
+        """The table as it was before these were taken away."""
+        columns = {each.column for each in lost}
+        there = {constraint.name for constraint in self.constraints}
+        restored = (
+            Constraint(
+                name=each.constraint,
+                kind="not_null",
+                columns=(each.column,),
+                reads=(each.column,),
+                index=None,
+                definition=each.definition,
+                successor=None,
+                violated_by=None,
+                validated=each.validated,
+                enforced=True,
+                deferral="",
+                comment=each.comment,
+            )
+            for each in lost
+            if each.constraint is not None and each.constraint not in there
+        )
+        return replace(
+            self,
+            columns=tuple(replace(each, not_null=each.not_null or each.name in columns) for each in self.columns),
+            constraints=(*self.constraints, *restored),
+        )
+
+    def with_nulls(self, columns: Collection[str]) -> TableFacts:
+        """The table as it would be if these columns were not NOT NULL."""
+        return replace(
+            self,
+            columns=tuple(
+                replace(column, not_null=column.not_null and column.name not in columns) for column in self.columns
+            ),
+            constraints=tuple(
+                constraint
+                for constraint in self.constraints
+                if constraint.kind != "not_null" or set(columns).isdisjoint(constraint.columns)
+            ),
+        )
 
     def without(self, *, columns: Iterable[str], triggers: Iterable[str], names: Iterable[str]) -> TableFacts:
         """The table as it would be without objects of ours, to be compared with what a plan was compiled from."""

@@ -11,15 +11,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-from psycopg.errors import Diagnostic
 from psycopg.sql import SQL, Composable, Composed, Identifier
 from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator.catalog import queries
-from orchestrator.catalog.wanted import AddedColumn, Answer, Cast, ColumnType, Computed, Expression, Question, Rejected
-from orchestrator.database import fetch, primary_message, run, scalar, set_local, sqlstate
+from orchestrator.catalog.wanted import (
+    AddedColumn,
+    Answer,
+    Cast,
+    ColumnType,
+    Computed,
+    Expression,
+    NotNullProof,
+    Proofs,
+    Question,
+    Rejected,
+    RowQuestion,
+)
+from orchestrator.database import fetch, primary_message, run, run_one, scalar, set_local, sqlstate
 from orchestrator.errors import ColumnNotFound, OrchestratorError
 from phases.delta import Table
 from phases.sql import catalog_sql, text
@@ -49,6 +60,7 @@ STRING, ENUM = "S", "E"
 ALTER_TYPE = SQL("ALTER COLUMN {} TYPE {}{}")
 # nothing has to be computed: the clone is empty
 ANY_VALUE = SQL(" USING NULL")
+PROOF = "orchestrator_proof"
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,7 @@ def cloned(connection: Connection, table: Table) -> Iterator[None]:
     """While inside there is a clone; nothing of what is done to it remains."""
     nested = connection.begin_nested()
     try:
-        _send(connection, SQL(queries.CLONE).format(clone=CLONE, table=Identifier(table.schema, table.name)))
+        send(connection, SQL(queries.CLONE).format(clone=CLONE, table=Identifier(table.schema, table.name)))
         yield
     finally:
         nested.rollback()
@@ -78,14 +90,19 @@ def cloned(connection: Connection, table: Table) -> Iterator[None]:
 def drop_columns(connection: Connection, columns: Iterable[str]) -> None:
     """Takes columns away that a run of the same plan has added: what is asked is asked of the table before."""
     for column in columns:
-        _send(connection, SQL("ALTER TABLE {} DROP COLUMN {} CASCADE").format(CLONE, Identifier(column)))
+        send(connection, SQL("ALTER TABLE {} DROP COLUMN {} CASCADE").format(CLONE, Identifier(column)))
 
 
 # an author's words
 
 
-def answers(connection: Connection, questions: Sequence[Question], *, search_path: str) -> dict[Question, Answer]:
-    """What PostgreSQL makes of the questions. Names in them are looked up with `search_path`, and printed qualified."""
+def answers(
+    connection: Connection, questions: Sequence[RowQuestion], *, search_path: str, checks: Mapping[str, str]
+) -> dict[Question, Answer]:
+    """What PostgreSQL makes of the questions. Names in them are looked up with `search_path`, and printed qualified.
+
+    `checks`: definitions of the table's valid checks, by name.
+    """
     found: dict[Question, Answer] = {}
     # expressions may name the columns that are added
     for question in sorted(questions, key=lambda each: not isinstance(each, AddedColumn)):
@@ -97,6 +114,8 @@ def answers(connection: Connection, questions: Sequence[Question], *, search_pat
                     nested.commit()
                 case Computed() | Cast():
                     found[question] = _expression(connection, question, search_path)
+                case NotNullProof():
+                    found[question] = _proofs(connection, question, checks)
         except DBAPIError as error:
             found[question] = Rejected(primary_message(error))
         except ColumnNotFound as error:
@@ -114,7 +133,7 @@ def _add_column(connection: Connection, question: AddedColumn, search_path: str)
     column = SQL("ALTER TABLE {} ADD COLUMN {} {}{}").format(
         CLONE, Identifier(question.name), catalog_sql(question.type), collation
     )
-    _send_one(connection, column)
+    send_one(connection, column)
     set_local(connection, search_path="")
     row = _clone_column(connection, question.name)
     return ColumnType(
@@ -138,8 +157,8 @@ def _expression(connection: Connection, question: Computed | Cast, search_path: 
         words, by_label, names = catalog_sql(question.expression), False, question.names
     with _called(connection, names):
         set_local(connection, search_path=search_path)
-        _send_one(connection, PARSE.format(name=Identifier(PARSED), expression=words, clone=CLONE))
-        immutable = by_label or _immutable(connection, words)
+        send_one(connection, PARSE.format(name=Identifier(PARSED), expression=words, clone=CLONE))
+        immutable = by_label or is_immutable(connection, words)
         set_local(connection, search_path="")
     if question.exchanged:
         one, other = question.exchanged
@@ -149,8 +168,8 @@ def _expression(connection: Connection, question: Computed | Cast, search_path: 
     body = str(scalar(connection, queries.CLONE_FUNCTION, {"name": PARSED}))
     sql = body.partition(" SELECT ")[2].rpartition(f" AS {PARSED}\n")[0]
     assigned = _clone_column(connection, column)
-    _send(connection, ASSIGN.format(clone=CLONE, column=Identifier(column), expression=catalog_sql(sql)))
-    _send(connection, USE.format(clone=CLONE, expression=catalog_sql(sql)))
+    send(connection, ASSIGN.format(clone=CLONE, column=Identifier(column), expression=catalog_sql(sql)))
+    send(connection, USE.format(clone=CLONE, expression=catalog_sql(sql)))
     reads = fetch(connection, queries.CLONE_FUNCTION_READS, {"clone": NAME, "name": PARSED})
     return Expression(
         sql=sql,
@@ -190,16 +209,26 @@ def _called(connection: Connection, names: Sequence[tuple[str, str]]) -> Iterato
         rename_column(connection, other, name)
 
 
-def _immutable(connection: Connection, words: Composable) -> bool:
+def is_immutable(connection: Connection, words: Composable) -> bool:
+    """By the server's own test: whether an index could have it."""
     nested = connection.begin_nested()
     try:
-        _send_one(connection, INDEX.format(clone=CLONE, expression=words))
+        send_one(connection, INDEX.format(clone=CLONE, expression=words))
     except DBAPIError as error:
         # whether the type can be indexed at all is looked at later, and no matter here
         return sqlstate(error) != NOT_IMMUTABLE
     finally:
         nested.rollback()
     return True
+
+
+def _proofs(connection: Connection, question: NotNullProof, checks: Mapping[str, str]) -> Proofs:
+    """Checks that read just as the one that we would add: what else may prove it, only the server's scan would tell."""
+    add = SQL("ALTER TABLE {} ADD CONSTRAINT {} CHECK ({} IS DISTINCT FROM NULL)")
+    send(connection, add.format(CLONE, Identifier(PROOF), Identifier(question.column)))
+    row = fetch(connection, queries.CLONE_CONSTRAINT, {"clone": NAME, "name": PROOF})[0]
+    definition = next(iter(row.values()))
+    return Proofs(tuple(name for name, each in checks.items() if each == definition))
 
 
 # definitions under other names
@@ -223,8 +252,8 @@ def render(
     counted = {row["name"]: f"orchestrator_s{n}" for n, row in enumerate(statistics)}
     unfit = []
     for what, rows, made, build in (
-        ("index", indexes, built, _build_index),
-        ("constraint", constraints, added, _build_constraint),
+        ("index", indexes, built, build_index),
+        ("constraint", constraints, added, build_constraint),
         ("statistics object", statistics, counted, _build_statistics),
     ):
         for row in [row for row in rows if row["name"] in made]:
@@ -234,11 +263,11 @@ def render(
                 del made[row["name"]]
             else:
                 build(connection, made[row["name"]], row)
-    _change_types(connection, types)
+    change_types(connection, types)
     for old, new in renames.items():
         rename_column(connection, old, new)
     return Successors(
-        indexes={name: _index_tail(connection, made) for name, made in built.items()},
+        indexes={name: index_tail(connection, made) for name, made in built.items()},
         constraints={
             row["name"]: _constraint_definition(connection, added[row["name"]], row, renames)
             for row in constraints
@@ -252,129 +281,6 @@ def render(
     )
 
 
-def default(connection: Connection, column: str, type_: ColumnType, expression: str) -> str:
-    """A column's default as it reads under another type; cast to it where it would not be assigned.
-
-    Raises:
-        DBAPIError: it cannot have one like it.
-    """
-    _change_types(connection, {column: type_})
-    cast = text(CAST.format(catalog_sql(expression), catalog_sql(type_.type)))
-    try:
-        with connection.begin_nested():
-            _set_default(connection, column, expression)
-    except DBAPIError:
-        # as ALTER TABLE … TYPE would not: a text, say, for an enum
-        _set_default(connection, column, cast)
-    return str(scalar(connection, queries.CLONE_DEFAULT, {"clone": NAME, "column": column}))
-
-
-def _set_default(connection: Connection, column: str, expression: str) -> None:
-    setting = SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {}")
-    _send(connection, setting.format(CLONE, Identifier(column), catalog_sql(expression)))
-
-
-def stays(
-    connection: Connection,
-    column: str,
-    *,
-    old: tuple[str, tuple[str, str] | None],
-    new: tuple[str, tuple[str, str] | None],
-    indexes: Sequence[RowMapping],
-    constraints: Sequence[RowMapping],
-) -> bool | None:
-    """Whether the way back reads or rewrites the table, if the way forth does not; None: it does.
-
-    Found by doing it: PostgreSQL decides by types and expressions alone, so an empty table tells as well as a full one.
-    """
-    nested = connection.begin_nested()
-    try:
-        for number, row in enumerate(row for row in indexes if not row["exclusion"]):
-            _build_index(connection, f"orchestrator_i{number}", row)
-        for number, row in enumerate(row for row in constraints if row["type"] not in ("p", "u")):
-            _build_constraint(connection, f"orchestrator_c{number}", row)
-        before = _shape(connection)
-        if _works(connection, column, new):
-            return None
-        works_back = _works(connection, column, old)
-        # what does not read as before after the way there and back could not be undone exactly
-        return works_back if _shape(connection) == before else None
-    except DBAPIError:
-        # there is something that cannot follow: it is named when it is rendered for a successor
-        return None
-    finally:
-        nested.rollback()
-
-
-def _works(connection: Connection, column: str, type_: tuple[str, tuple[str, str] | None]) -> bool:
-    """Changes the type, and tells whether that read a row, wrote a file or built an index."""
-    files = _files(connection)
-    with _told(connection) as notices:
-        name, collation = type_
-        _send(connection, SQL("ALTER TABLE {} ").format(CLONE) + _type_clause(column, name, collation))
-    return bool(notices) or _files(connection) != files
-
-
-@contextmanager
-def _told(connection: Connection) -> Iterator[list[str]]:
-    """What the server says of its work on the clone: it is told to developers only, and never translated."""
-    found: list[str] = []
-
-    def heard(diagnostic: Diagnostic) -> None:
-        message = diagnostic.message_primary or ""
-        if message.startswith(("rewriting table", "verifying table")):
-            found.append(message)
-
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    driver.add_notice_handler(heard)
-    set_local(connection, client_min_messages="debug1")
-    try:
-        yield found
-        set_local(connection, client_min_messages="notice")
-    finally:
-        driver.remove_notice_handler(heard)
-
-
-def _files(connection: Connection) -> list[int]:
-    # an index may be another one with the same file: it was not built anew
-    return [row["file"] for row in fetch(connection, queries.CLONE_FILES, {"clone": NAME})]
-
-
-def _shape(connection: Connection) -> list[str]:
-    rows = [
-        *fetch(connection, queries.CLONE_FILES, {"clone": NAME}),
-        *fetch(connection, queries.CLONE_CONSTRAINTS, {"clone": NAME}),
-    ]
-    return [str(row["definition"]) for row in rows]
-
-
-def referable(connection: Connection, types: Sequence[str], referenced: Sequence[str]) -> str | None:
-    """What the server has against a foreign key between columns of these types."""
-    nested = connection.begin_nested()
-    columns = [Identifier(f"c{number}") for number in range(len(types))]
-    keys = SQL(", ").join(columns)
-    try:
-        for name, each, key in (
-            ("orchestrator_referenced", referenced, SQL("UNIQUE ({})").format(keys)),
-            (
-                "orchestrator_referring",
-                types,
-                SQL("FOREIGN KEY ({keys}) REFERENCES pg_temp.orchestrator_referenced ({keys})").format(keys=keys),
-            ),
-        ):
-            parts = [
-                SQL("{} {}").format(column, catalog_sql(type_)) for column, type_ in zip(columns, each, strict=True)
-            ]
-            table = SQL("CREATE TEMPORARY TABLE {} ({})")
-            _send(connection, table.format(Identifier("pg_temp", name), SQL(", ").join([*parts, key])))
-    except DBAPIError as error:
-        return primary_message(error)
-    finally:
-        nested.rollback()
-    return None
-
-
 def _misfit(connection: Connection, build: Callable[[], None], types: Mapping[str, ColumnType]) -> str | None:
     """What the server has against it under the new types."""
     if not types:
@@ -382,7 +288,7 @@ def _misfit(connection: Connection, build: Callable[[], None], types: Mapping[st
     nested = connection.begin_nested()
     try:
         build()
-        _change_types(connection, types)
+        change_types(connection, types)
     except DBAPIError as error:
         return primary_message(error)
     finally:
@@ -390,51 +296,53 @@ def _misfit(connection: Connection, build: Callable[[], None], types: Mapping[st
     return None
 
 
-def _change_types(connection: Connection, types: Mapping[str, ColumnType]) -> None:
+def change_types(connection: Connection, types: Mapping[str, ColumnType]) -> None:
     if types:
-        clauses = [_type_clause(name, each.type, each.collation) + ANY_VALUE for name, each in types.items()]
-        _send(connection, SQL("ALTER TABLE {} {}").format(CLONE, SQL(", ").join(clauses)))
+        clauses = [type_clause(name, each.type, each.collation) + ANY_VALUE for name, each in types.items()]
+        send(connection, SQL("ALTER TABLE {} {}").format(CLONE, SQL(", ").join(clauses)))
 
 
-def _type_clause(column: str, type_: str, collation: tuple[str, str] | None) -> Composed:
+def type_clause(column: str, type_: str, collation: tuple[str, str] | None) -> Composed:
     collate = SQL(" COLLATE {}").format(Identifier(*collation)) if collation else SQL("")
     return ALTER_TYPE.format(Identifier(column), catalog_sql(type_), collate)
 
 
 def rename_column(connection: Connection, old: str, new: str) -> None:
     """Of the clone."""
-    _send(connection, SQL("ALTER TABLE {} RENAME COLUMN {} TO {}").format(CLONE, Identifier(old), Identifier(new)))
+    send(connection, SQL("ALTER TABLE {} RENAME COLUMN {} TO {}").format(CLONE, Identifier(old), Identifier(new)))
 
 
-def _send(connection: Connection, statement: Composable) -> None:
+def send(connection: Connection, statement: Composable) -> None:
+    """What we have put together ourselves."""
     run(connection, text(statement))
 
 
-def _send_one(connection: Connection, statement: Composable) -> None:
-    """With an author's words in it: as a prepared statement, which cannot be two."""
-    connection.exec_driver_sql(text(statement).replace("%", "%%"), {})
+def send_one(connection: Connection, statement: Composable) -> None:
+    """With an author's words in it."""
+    run_one(connection, text(statement))
 
 
-def _build_index(connection: Connection, name: str, row: RowMapping) -> None:
+def build_index(connection: Connection, name: str, row: RowMapping) -> None:
     unique = SQL("UNIQUE " if row["unique"] else "")
-    _send(connection, SQL("CREATE {}INDEX {} ON {} {}").format(unique, Identifier(name), CLONE, catalog_sql(tail(row))))
+    send(connection, SQL("CREATE {}INDEX {} ON {} {}").format(unique, Identifier(name), CLONE, catalog_sql(tail(row))))
 
 
-def _build_constraint(connection: Connection, name: str, row: RowMapping) -> None:
+def build_constraint(connection: Connection, name: str, row: RowMapping) -> None:
     if row["type"] == "n":
         # LIKE has copied it under the old name; a table has only one a column
         column = Identifier(row["columns"][0])
-        _send(connection, SQL("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL").format(CLONE, column))
+        send(connection, SQL("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL").format(CLONE, column))
     definition = catalog_sql(row["definition"])
-    _send(connection, SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(CLONE, Identifier(name), definition))
+    send(connection, SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(CLONE, Identifier(name), definition))
 
 
 def _build_statistics(connection: Connection, name: str, row: RowMapping) -> None:
     columns = catalog_sql(row["columns"])
-    _send(connection, SQL("CREATE STATISTICS {} ON {} FROM {}").format(Identifier("pg_temp", name), columns, CLONE))
+    send(connection, SQL("CREATE STATISTICS {} ON {} FROM {}").format(Identifier("pg_temp", name), columns, CLONE))
 
 
-def _index_tail(connection: Connection, name: str) -> str:
+def index_tail(connection: Connection, name: str) -> str:
+    """What follows the table's name in the definition of an index of a temporary table."""
     return tail(fetch(connection, queries.CLONE_INDEX_TAIL, {"name": name})[0])
 
 

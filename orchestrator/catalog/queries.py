@@ -24,6 +24,7 @@ SELECT pg_has_role(c.relowner, 'USAGE') AS owned,
        c.relkind = 'p' OR c.relispartition AS partitioned,
        EXISTS (SELECT 1 FROM pg_inherits i WHERE (i.inhrelid = c.oid OR i.inhparent = c.oid)) AS inherits,
        row_security_active(c.oid) AS row_security_applies,
+       c.relrowsecurity AS row_security, pg_get_userbyid(c.relowner) AS owner,
        c.reltuples::float8 AS rows,
        pg_relation_size(c.oid) AS bytes,
        pg_indexes_size(c.oid) AS index_bytes
@@ -71,6 +72,44 @@ LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = %(oid)s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
 
+TABLE_GRANTS = """
+SELECT x.privilege_type, r.rolname, x.is_grantable
+FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) x LEFT JOIN pg_roles r ON r.oid = x.grantee
+WHERE c.oid = %(oid)s AND x.grantee <> c.relowner ORDER BY 2 NULLS FIRST, 1
+"""
+
+# what goes with the table (its type, its indexes, its sequences), and then what depends on that and does not go
+TABLE_USERS = """
+WITH RECURSIVE goes(classid, objid) AS (
+  SELECT 'pg_class'::regclass::oid, %(oid)s::oid
+  UNION
+  SELECT d.classid, d.objid FROM goes g JOIN pg_depend d ON d.refclassid = g.classid AND d.refobjid = g.objid
+  WHERE d.deptype IN ('a', 'i', 'P', 'S')
+)
+SELECT DISTINCT '' AS column,
+       CASE WHEN v.relkind = 'v' THEN 'view' WHEN v.relkind = 'm' THEN 'materialized view'
+            WHEN d.classid = 'pg_rewrite'::regclass THEN 'rule' WHEN d.classid = 'pg_proc'::regclass THEN 'function'
+            WHEN d.classid = 'pg_policy'::regclass THEN 'policy' ELSE 'object' END AS kind,
+       CASE WHEN v.relkind IN ('v', 'm') THEN v.oid::regclass::text
+            ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END AS name
+FROM goes g JOIN pg_depend d ON d.refclassid = g.classid AND d.refobjid = g.objid AND d.deptype = 'n'
+LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+LEFT JOIN pg_class v ON v.oid = r.ev_class
+WHERE NOT EXISTS (SELECT FROM goes o WHERE o.classid = d.classid AND o.objid = d.objid)
+  AND NOT (d.classid = 'pg_constraint'::regclass AND EXISTS (
+    SELECT FROM pg_constraint f WHERE f.oid = d.objid AND f.contype = 'f'))
+UNION SELECT '', 'extension', e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+WHERE d.classid = 'pg_class'::regclass AND d.objid = %(oid)s AND d.deptype = 'e'
+ORDER BY 2, 3
+"""
+
+BODIES = """
+SELECT p.oid::regprocedure::text AS name, p.prosrc AS body
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE p.prosqlbody IS NULL AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'orchestrator')
+  AND strpos(p.prosrc, %(table)s) > 0 ORDER BY 1
+"""
+
 COLUMN_GRANTS = """
 SELECT a.attname, x.privilege_type, r.rolname, x.is_grantable
 FROM pg_attribute a CROSS JOIN LATERAL aclexplode(a.attacl) x LEFT JOIN pg_roles r ON r.oid = x.grantee
@@ -86,6 +125,9 @@ SELECT i.indexrelid::bigint AS oid, c.relname AS name,
                              AND d.objid = i.indexrelid AND d.refclassid = 'pg_class'::regclass
                              AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))
              ORDER BY a.attnum)::text[] AS reads, i.indisunique AS unique, i.indisvalid AS valid,
+       ARRAY(SELECT COALESCE(a.attname, '') FROM generate_series(0, i.indnkeyatts - 1) k
+             LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k] AND a.attnum > 0
+             ORDER BY k)::text[] AS keys, i.indpred IS NOT NULL AS partial,
        pg_get_indexdef(i.indexrelid) AS definition,
        format('CREATE %%sINDEX %%I ON %%I.%%I ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
               c.relname, tn.nspname, tc.relname) AS head,
@@ -144,7 +186,8 @@ SELECT con.conname AS name, n.nspname AS schema, c.relname AS relation,
        COALESCE((to_jsonb(con) ->> 'conperiod')::bool, false) AS temporal,
        c.relkind = 'p' OR fc.relkind = 'p' OR c.relispartition OR fc.relispartition AS partitioned,
        pg_has_role(c.relowner, 'USAGE') AND pg_has_role(fc.relowner, 'USAGE') AS owned,
-       obj_description(con.oid, 'pg_constraint') AS comment
+       obj_description(con.oid, 'pg_constraint') AS comment,
+       (SELECT i.relname FROM pg_class i WHERE i.oid = con.conindid) AS relies_on
 FROM pg_constraint con
 JOIN pg_class c ON c.oid = con.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_class fc ON fc.oid = con.confrelid JOIN pg_namespace fn ON fn.oid = fc.relnamespace
@@ -269,6 +312,61 @@ SELECT pg_get_indexdef(i.indexrelid) AS definition,
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class tc ON tc.oid = i.indrelid
 WHERE tc.relnamespace = pg_my_temp_schema() AND c.relname = %(name)s
 """
+CLONE_INDEX = """
+SELECT ARRAY(SELECT COALESCE(a.attname, '') FROM generate_series(0, i.indnkeyatts - 1) k
+             LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k] AND a.attnum > 0
+             ORDER BY k)::text[] AS keys,
+       ARRAY(SELECT pg_get_indexdef(i.indexrelid, k + 1, false)
+                    || CASE WHEN i.indcollation[k] IN (0, a.attcollation) THEN ''
+                            ELSE (SELECT format(' COLLATE %%I.%%I', n.nspname, co.collname) FROM pg_collation co
+                                  JOIN pg_namespace n ON n.oid = co.collnamespace WHERE co.oid = i.indcollation[k]) END
+             FROM generate_series(0, i.indnkeyatts - 1) k
+             LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k] AND a.attnum > 0
+             ORDER BY k)::text[] AS expressions,
+       -- those of patterns have the same operator for equality; others may have one of their own
+       (SELECT bool_and(o.opcdefault OR o.opcname ~ '_pattern_ops$') FROM pg_opclass o
+        WHERE o.oid = ANY (i.indclass)) AS usual,
+       pg_get_expr(i.indpred, i.indrelid) AS predicate,
+       ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum > 0
+             AND (a.attnum = ANY (i.indkey::int2[])
+                  OR EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
+                             AND d.objid = i.indexrelid AND d.refclassid = 'pg_class'::regclass
+                             AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))
+             ORDER BY a.attnum)::text[] AS reads
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(name)s
+"""
+CLONE_CHECK = """
+SELECT pg_get_constraintdef(con.oid) AS definition, pg_get_expr(con.conbin, con.conrelid) AS expression,
+       ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = con.conrelid AND a.attnum = ANY (con.conkey)
+             ORDER BY a.attnum)::text[] AS reads
+FROM pg_constraint con JOIN pg_class c ON c.oid = con.conrelid
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND con.conname = %(name)s
+"""
+# a table that a foreign key refers to; `relkind` p and inheritance are refused
+REFERENCED = """
+SELECT n.nspname AS schema, c.relname AS name,
+       c.relkind = 'p' OR c.relispartition
+         OR EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhparent = c.oid OR i.inhrelid = c.oid) AS partitioned,
+       has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'REFERENCES') AS may_refer
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = to_regclass(%(name)s) AND c.relkind IN ('r', 'p')
+"""
+CLONE_FOREIGN_KEY = """
+SELECT fa.attname AS referenced,
+       format_type(a.atttypid, a.atttypmod) AS type, format_type(fa.atttypid, fa.atttypmod) AS referenced_type,
+       format('OPERATOR(%%I.%%s)', opn.nspname, o.oprname) AS operator,
+       CASE WHEN a.attcollation <> fa.attcollation AND fa.attcollation <> 0
+            THEN ARRAY[cn.nspname, co.collname]::text[] END AS collation
+FROM pg_constraint con JOIN pg_class c ON c.oid = con.conrelid
+CROSS JOIN LATERAL unnest(con.conkey, con.confkey, con.conpfeqop) WITH ORDINALITY k(n, f, op, position)
+JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.n
+JOIN pg_attribute fa ON fa.attrelid = con.confrelid AND fa.attnum = k.f
+JOIN pg_operator o ON o.oid = k.op JOIN pg_namespace opn ON opn.oid = o.oprnamespace
+LEFT JOIN pg_collation co ON co.oid = fa.attcollation LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND con.conname = %(name)s
+ORDER BY k.position
+"""
 CLONE_CONSTRAINT = """
 SELECT pg_get_constraintdef(con.oid), pg_get_expr(con.conbin, con.conrelid)
 FROM pg_constraint con JOIN pg_class c ON c.oid = con.conrelid
@@ -314,6 +412,36 @@ SELECT con.conname AS name, pg_get_constraintdef(con.oid) AS definition
 FROM pg_constraint con JOIN pg_class c ON c.oid = con.conrelid
 WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s ORDER BY 1
 """
+DRAFT_COLUMNS = """
+SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
+       CASE WHEN a.attcollation <> t.typcollation THEN ARRAY[n.nspname, co.collname]::text[] END AS collation,
+       a.attnotnull AS not_null, pg_get_expr(d.adbin, d.adrelid) AS default,
+       CASE a.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' ELSE '' END AS identity
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_collation co ON co.oid = a.attcollation LEFT JOIN pg_namespace n ON n.oid = co.collnamespace
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(table)s AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+"""
+DRAFT_REFERENCED_COLUMNS = """
+SELECT a.attname FROM pg_constraint con JOIN pg_class c ON c.oid = con.conrelid
+CROSS JOIN LATERAL unnest(con.confkey) WITH ORDINALITY k(n, o)
+JOIN pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = k.n
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(table)s AND con.conname = %(name)s ORDER BY k.o
+"""
+DRAFT_REFERENCES = """
+SELECT has_table_privilege(c.oid, 'REFERENCES') AS allowed, c.relkind = 'p' OR c.relispartition AS partitioned
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = %(name)s
+"""
+# where a table that is not there yet would be made
+SCHEMA_OF_NEW = """
+SELECT n.nspname AS name, has_schema_privilege(n.oid, 'CREATE') AS may_create
+FROM pg_namespace n WHERE n.nspname = COALESCE(NULLIF(%(schema)s, ''), current_schema())
+"""
+# a table brings a type of its name
+TAKEN_TYPES = "SELECT typname FROM pg_type WHERE typnamespace = %(schema)s::regnamespace AND typcategory <> 'A'"
+
 CLONE_FUNCTION = """
 SELECT pg_get_function_sqlbody(p.oid) FROM pg_proc p
 WHERE p.pronamespace = pg_my_temp_schema() AND p.proname = %(name)s

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from psycopg.sql import Identifier
 from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
-from sqlalchemy.exc import DBAPIError
 
 from orchestrator.catalog import (
     SYSTEM_COLUMNS,
@@ -23,22 +22,16 @@ from orchestrator.catalog import (
     Statistics,
     TableFacts,
     TriggerFacts,
+    definitions,
+    draft,
     queries,
+    retyping,
 )
 from orchestrator.catalog import Sequence as OwnedSequence
-from orchestrator.catalog.clone import (
-    Successors,
-    answers,
-    cloned,
-    default,
-    drop_columns,
-    referable,
-    render,
-    stays,
-    tail,
-)
-from orchestrator.catalog.wanted import AddedColumn, Answer, ColumnType, Expression, Question, Rejected, Request, Wanted
-from orchestrator.database import fetch, primary_message, run, scalar
+from orchestrator.catalog.clone import Successors, answers, cloned, drop_columns, render, tail
+from orchestrator.catalog.wanted import AddedColumn, ColumnType, Request, Wanted
+from orchestrator.database import fetch, run, scalar
+from orchestrator.errors import SchemaNotFound
 from phases.delta import Grant, Table
 from phases.sql import text
 
@@ -56,6 +49,12 @@ def read(connection: Connection, requests: Mapping[str, Request]) -> Catalog:
     resolved = {name: _resolve(connection, request.table) for name, request in requests.items()}
     known = tuple(row["name"] for row in fetch(connection, queries.KNOWN_TABLES))
     search_path = str(scalar(connection, "SELECT pg_catalog.current_setting('search_path')"))
+    new = {name: _new_table(connection, each.table) for name, each in requests.items() if each.wanted.draft}
+    drafted = draft.ask(
+        connection,
+        {facts.table: each.draft for name, facts in new.items() if (each := requests[name].wanted).draft},
+        search_path=search_path,
+    )
     run(connection, "SET LOCAL search_path = ''")
     return Catalog(
         server_version=int(scalar(connection, queries.SERVER_VERSION)),
@@ -65,7 +64,8 @@ def read(connection: Connection, requests: Mapping[str, Request]) -> Catalog:
             name: _table(connection, *found, wanted=requests[name].wanted, search_path=search_path)
             for name, found in resolved.items()
             if found is not None
-        },
+        }
+        | {name: replace(facts, drafted=drafted[facts.table]) for name, facts in new.items()},
     )
 
 
@@ -80,6 +80,35 @@ def _resolve(connection: Connection, table: Table) -> tuple[int, Table] | None:
     quoted = text(Identifier(table.schema, table.name) if table.schema else Identifier(table.name))
     rows = fetch(connection, queries.RESOLVE, {"name": quoted})
     return (rows[0]["oid"], Table(rows[0]["nspname"], rows[0]["relname"])) if rows else None
+
+
+def _new_table(connection: Connection, named: Table) -> TableFacts:
+    """A table that a plan makes: whether it can be, and whether it is there already."""
+    schemas = fetch(connection, queries.SCHEMA_OF_NEW, {"schema": named.schema})
+    if not schemas:
+        raise SchemaNotFound(named.schema, named.name)
+    table = Table(schemas[0]["name"], named.name)
+    parameters = {"schema": text(Identifier(table.schema)), "oid": 0}
+    taken = scalar_set(connection, queries.TAKEN_NAMES, parameters) | scalar_set(
+        connection, queries.TAKEN_TYPES, parameters
+    )
+    return TableFacts(
+        table=table,
+        oid=0,
+        owned=True,
+        may_create=schemas[0]["may_create"],
+        partitioned=False,
+        inherits=False,
+        row_security_applies=False,
+        rows=0,
+        bytes=0,
+        index_bytes=0,
+        columns=(),
+        primary_key=(),
+        renames=(),
+        taken_names=frozenset(taken),
+        exists=table.name in taken,
+    )
 
 
 def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, search_path: str) -> TableFacts:
@@ -104,18 +133,20 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
         with cloned(connection, table):
             made = [name for name in there if name in _made(wanted) and name not in renames]
             drop_columns(connection, made)
-            answered = answers(connection, wanted.questions, search_path=search_path)
+            answered = answers(
+                connection, wanted.expressions, search_path=search_path, checks=_valid_checks(rows["constraints"])
+            )
             # a successor's column was added to have its expressions read: what is rendered gets its name
             added = [each.added for each in wanted.retypes.values()]
             drop_columns(connection, [each.name for each in added if isinstance(answered.get(each), ColumnType)])
-            types = _types(columns, wanted, answered)
+            types = retyping.types(columns, wanted, answered)
             if set(renames) <= set(there) and _possible(renames) and set(types) == set(wanted.retypes):
-                tied = {name for row in keys for name in _ends(row, table)}
-                in_place = _in_place(connection, columns, types, wanted, answered, tied, rows)
+                tied = {name for row in keys for name in retyping.ends(row, table)}
+                in_place = retyping.in_place(connection, columns, types, wanted, answered, tied=tied, rows=rows)
                 renames = {old: new for old, new in renames.items() if old not in in_place}
                 retyped = {name: type_ for name, type_ in types.items() if name not in in_place}
-                unfit_keys = _unfit_keys(connection, table, keys, retyped)
-                defaults = _defaults(connection, columns, retyped)
+                unfit_keys = retyping.unfit_keys(connection, table, keys, retyped)
+                defaults = retyping.defaults(connection, columns, retyped)
                 touched = {
                     what: [
                         row
@@ -124,7 +155,9 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
                     ]
                     for what, each in rows.items()
                 }
-                successors = _with_defaults(render(connection, renames, retyped, **touched), defaults)
+                successors = retyping.with_defaults(render(connection, renames, retyped, **touched), defaults)
+            # after the columns have their new names: they are for the table as it will be
+            answered |= definitions.answers(connection, wanted.definitions, search_path=search_path)
     return TableFacts(
         table=table,
         oid=oid,
@@ -145,107 +178,22 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
         triggers=tuple(_trigger(row, there) for row in fetch(connection, queries.TRIGGERS, parameters)),
         publications=tuple(row["pubname"] for row in fetch(connection, queries.PUBLICATIONS, parameters)),
         taken_names=frozenset(taken),
+        grants=tuple(map(_grant, fetch(connection, queries.TABLE_GRANTS, parameters))),
         **facts,
+        **(_uses(connection, table, parameters) if wanted.uses else {}),
     )
 
 
-def _types(columns: Iterable[Column], wanted: Wanted, answered: Mapping[Question, Answer]) -> dict[str, ColumnType]:
-    """The types that columns are to have: a collation that nobody speaks of stays."""
-    found = {}
-    for column in columns:
-        retyping = wanted.retypes.get(column.name)
-        answer = answered.get(retyping.added) if retyping else None
-        if retyping and isinstance(answer, ColumnType):
-            keeps = retyping.added.collation is None and answer.collation is None and answer.collatable
-            found[column.name] = replace(answer, collation=column.collation) if keeps else answer
-    return found
+def _valid_checks(rows: Iterable[RowMapping]) -> dict[str, str]:
+    return {row["name"]: row["definition"] for row in rows if row["type"] == "c" and row["validated"]}
 
 
-def _in_place(
-    connection: Connection,
-    columns: Iterable[Column],
-    types: Mapping[str, ColumnType],
-    wanted: Wanted,
-    answered: Mapping[Question, Answer],
-    tied: Collection[str],
-    rows: Mapping[str, Sequence[RowMapping]],
-) -> dict[str, bool]:
-    """Columns whose types can be changed where they stand. Not those `tied` by a foreign key: a clone has none."""
-    found = {}
-    for column in columns:
-        type_ = types.get(column.name)
-        cast = wanted.retypes[column.name].cast if type_ else None
-        answer = answered.get(cast) if cast else None
-        # what depends on the session's time zone is not free because ours happens to be UTC
-        if type_ and isinstance(answer, Expression) and answer.immutable and column.name not in tied:
-            works_back = stays(
-                connection,
-                column.name,
-                old=(column.type, column.collation),
-                new=(type_.type, type_.collation),
-                indexes=[row for row in rows["indexes"] if column.name in row["reads"]],
-                constraints=[row for row in rows["constraints"] if column.name in row["reads"]],
-            )
-            if works_back is not None:
-                found[column.name] = works_back
-    return found
-
-
-def _defaults(
-    connection: Connection, columns: Iterable[Column], types: Mapping[str, ColumnType]
-) -> dict[str, str | Rejected]:
-    found: dict[str, str | Rejected] = {}
-    for column in columns:
-        if column.name in types and column.default is not None:
-            nested = connection.begin_nested()
-            try:
-                found[column.name] = default(connection, column.name, types[column.name], column.default)
-            except DBAPIError as error:
-                found[column.name] = Rejected(primary_message(error))
-            finally:
-                nested.rollback()
-    return found
-
-
-def _with_defaults(successors: Successors, defaults: Mapping[str, str | Rejected]) -> Successors:
-    unfit = [("default of", name, each.message) for name, each in defaults.items() if isinstance(each, Rejected)]
-    return replace(
-        successors,
-        defaults={name: each for name, each in defaults.items() if isinstance(each, str)},
-        unfit=(*successors.unfit, *unfit),
-    )
-
-
-def _ends(row: RowMapping, table: Table) -> list[str]:
-    """The columns of the table that a foreign key ties."""
-    out = row["columns"] if (row["schema"], row["relation"]) == (table.schema, table.name) else ()
-    into = row["f_columns"] if (row["f_schema"], row["f_relation"]) == (table.schema, table.name) else ()
-    return [*out, *into]
-
-
-def _unfit_keys(
-    connection: Connection, table: Table, keys: Sequence[RowMapping], types: Mapping[str, ColumnType]
-) -> dict[str, str]:
-    """Foreign keys that cannot be had under the new types, with the server's words."""
-    found = {}
-    for row in keys:
-        if types.keys().isdisjoint(_ends(row, table)):
-            continue
-        here, there = ((row["schema"], row["relation"]), (row["f_schema"], row["f_relation"]))
-        ends = [
-            [
-                types[name].type if end == (table.schema, table.name) and name in types else type_
-                for name, type_ in pairs
-            ]
-            for end, pairs in (
-                (here, zip(row["columns"], row["types"], strict=True)),
-                (there, zip(row["f_columns"], row["f_types"], strict=True)),
-            )
-        ]
-        message = referable(connection, *ends)
-        if message is not None:
-            found[row["name"]] = message
-    return found
+def _uses(connection: Connection, table: Table, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    bodies = fetch(connection, queries.BODIES, parameters)
+    return {
+        "users": tuple(Dependent(**row) for row in fetch(connection, queries.TABLE_USERS, parameters)),
+        "mentioned_in": tuple(row["name"] for row in bodies if _is_word(table.name, row["body"])),
+    }
 
 
 def _made(wanted: Wanted) -> set[str]:
@@ -293,6 +241,8 @@ def _deferral(row: RowMapping) -> str:
 def _index(row: RowMapping, successors: Successors) -> Index:
     return Index(
         name=row["name"],
+        keys=tuple(row["keys"]),
+        partial=row["partial"],
         reads=tuple(row["reads"]),
         unique=row["unique"],
         valid=row["valid"],
@@ -315,6 +265,7 @@ def _constraint(row: RowMapping, successors: Successors) -> Constraint:
         columns=tuple(row["columns"]),
         reads=tuple(row["reads"]),
         index=row["index"],
+        definition=str(row["definition"]).removesuffix(" NOT VALID"),
         successor=definition,
         violated_by=condition,
         validated=row["validated"],
@@ -347,6 +298,7 @@ def _foreign_key(row: RowMapping, unfit: str | None) -> ForeignKey:
         temporal=row["temporal"],
         partitioned=row["partitioned"],
         owned=row["owned"],
+        relies_on=row["relies_on"],
     )
 
 
@@ -376,5 +328,9 @@ def _statistics(row: RowMapping, successors: Successors) -> Statistics:
 
 def _trigger(row: RowMapping, columns: Iterable[str]) -> TriggerFacts:
     # a trigger's body is opaque to PostgreSQL: a word in it is a hint, not a proof
-    mentions = tuple(name for name in columns if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", row["body"]))
+    mentions = tuple(name for name in columns if _is_word(name, row["body"]))
     return TriggerFacts(**{key: value for key, value in row.items() if key != "body"}, mentions=mentions)
+
+
+def _is_word(name: str, body: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", body) is not None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
-from phases.delta import Comparison, Table
+from phases.delta import Comparison, Duplicates, Equality, ForeignKey, Grant, Table, TableColumn, TableKey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,117 @@ class Cast:
     """As for `Computed`."""
 
 
-Question = AddedColumn | Computed | Cast
+@dataclass(frozen=True, kw_only=True)
+class NotNullProof:
+    """Which valid checks of the table prove that a column has no nulls. Answered by `Proofs`."""
+
+    column: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexKey:
+    """A column or an expression of an index; `collation` and `opclass` are the author's text."""
+
+    column: str | None = None
+    expression: str | None = None
+    collation: str | None = None
+    opclass: str | None = None
+    order: Literal["asc", "desc"] | None = None
+    nulls: Literal["first", "last"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewIndex:
+    """An index that the plan adds, on the table as it is after the plan. Answered by an `IndexDefinition`."""
+
+    keys: tuple[IndexKey, ...]
+    unique: bool = False
+    method: str = "btree"
+    include: tuple[str, ...] = ()
+    nulls_not_distinct: bool = False
+    parameters: tuple[tuple[str, str], ...] = ()
+    tablespace: str | None = None
+    where: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewCheck:
+    """A check that the plan adds, on the table as it is after the plan. Answered by a `CheckDefinition`."""
+
+    expression: str
+    no_inherit: bool = False
+    enforced: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewForeignKey:
+    """A foreign key that the plan adds, to a table as it is now. Answered by a `ForeignKeyDefinition`."""
+
+    columns: tuple[str, ...]
+    references: str
+    """As the plan names the table."""
+    referenced_columns: tuple[str, ...] = ()
+    """Empty: the primary key's."""
+    actions: str = ""
+    """MATCH, ON UPDATE and ON DELETE, as one clause."""
+    set_columns: tuple[str, ...] = ()
+    deferral: str = ""
+
+
+RowQuestion = AddedColumn | Computed | Cast | NotNullProof
+Definition = NewIndex | NewCheck | NewForeignKey
+Question = RowQuestion | Definition
+
+
+@dataclass(frozen=True, kw_only=True)
+class DraftColumn:
+    """A column of a table that is to be made; type, collation and default are its author's text."""
+
+    name: str
+    type: str
+    collation: str | None = None
+    default: str | None = None
+    identity: Literal["", "ALWAYS", "BY DEFAULT"] = ""
+    not_null: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DraftForeignKey:
+    """A foreign key out of it."""
+
+    name: str
+    columns: tuple[str, ...]
+    references: Table
+    """As the plan names it."""
+    referenced_columns: tuple[str, ...] = ()
+    """None: the other table's primary key."""
+    actions: str = ""
+    deferral: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A table that is not there yet. Answered by a `Drafted`."""
+
+    columns: tuple[DraftColumn, ...]
+    keys: tuple[TableKey, ...] = ()
+    checks: tuple[tuple[str, str], ...] = ()
+    """Name and condition."""
+    indexes: tuple[tuple[str, str], ...] = ()
+    """Name, and what follows the table's name in CREATE INDEX."""
+    foreign_keys: tuple[DraftForeignKey, ...] = ()
+    grants: tuple[Grant, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drafted:
+    """A draft as PostgreSQL understood it; where it did not, `rejections` says what and why."""
+
+    rejections: tuple[tuple[str, str], ...] = ()
+    columns: tuple[TableColumn, ...] = ()
+    checks: tuple[tuple[str, str], ...] = ()
+    indexes: tuple[tuple[str, str], ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +185,52 @@ class Expression:
     """Whether it gives the same value whenever, and whoever computes it."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class IndexDefinition:
+    """An index as PostgreSQL understood it."""
+
+    sql: str
+    """All after `ON table` in CREATE INDEX."""
+    keys: tuple[str, ...]
+    """Its key columns, in order; an expression is an empty one."""
+    reads: tuple[str, ...]
+    partial: bool
+    duplicates: Duplicates | None
+    """How rows that it would refuse are found, if it is unique; None, too, where its operators are not the type's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckDefinition:
+    """A check as PostgreSQL understood it."""
+
+    sql: str
+    violated_by: str
+    reads: tuple[str, ...]
+    immutable: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignKeyDefinition:
+    """A foreign key as PostgreSQL understood it."""
+
+    references: Table
+    referenced_columns: tuple[str, ...]
+    types: tuple[tuple[str, str], ...]
+    """Of each column, and of that which it refers to."""
+    equalities: tuple[Equality, ...]
+    partitioned: bool
+    """Whether the table referred to is, or takes part in inheritance."""
+    may_refer: bool
+    """Whether our role may read it and refer to it."""
+
+
+@dataclass(frozen=True)
+class Proofs:
+    """Checks by name."""
+
+    constraints: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Rejected:
     """PostgreSQL does not accept it."""
@@ -81,7 +238,7 @@ class Rejected:
     message: str
 
 
-Answer = ColumnType | Expression | Rejected
+Answer = ColumnType | Expression | Proofs | IndexDefinition | CheckDefinition | ForeignKeyDefinition | Rejected
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,13 +258,29 @@ class Wanted:
     renames: Mapping[str, str] = field(default_factory=dict)
     """Old column names, and those under which their indexes and constraints are to be rendered."""
     questions: tuple[Question, ...] = ()
+    draft: Draft | None = None
+    """The table itself, where the change makes it."""
+    uses: bool = False
+    """Who uses the table as a whole."""
     retypes: Mapping[str, Retyping] = field(default_factory=dict)
     """Columns whose indexes and constraints are to be rendered as they read under another type."""
+
+    @property
+    def expressions(self) -> tuple[RowQuestion, ...]:
+        """What is asked of the table as it is now, with the columns that are added."""
+        return tuple(each for each in self.questions if not isinstance(each, Definition))
+
+    @property
+    def definitions(self) -> tuple[Definition, ...]:
+        """What is asked of the table as it is after the plan."""
+        return tuple(each for each in self.questions if isinstance(each, Definition))
 
     def __or__(self, other: Wanted) -> Wanted:
         return Wanted(
             {**self.renames, **other.renames},
             tuple(dict.fromkeys((*self.questions, *other.questions))),
+            self.draft or other.draft,
+            self.uses or other.uses,
             {**self.retypes, **other.retypes},
         )
 

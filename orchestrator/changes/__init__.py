@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import abstractmethod
+from collections.abc import Iterable
 from functools import cache
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.catalog import Catalog
-from orchestrator.catalog.wanted import Wanted
+from orchestrator.catalog import Catalog, TableFacts
+from orchestrator.catalog.wanted import Expression, Question, Wanted
 from phases.delta import Delta
 
 
@@ -21,6 +22,8 @@ class Change(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, strict=True)
     example: ClassVar[str]
     """The `changes:` entry that `orchestrator new` writes, commented."""
+    whole: ClassVar[bool] = False
+    """It is about the table itself: no other change of the same plan may be about that table."""
 
     kind: str
     table: str = Field(
@@ -33,13 +36,46 @@ class Change(BaseModel):
         return Wanted()
 
     @property
-    @abstractmethod
     def touches(self) -> frozenset[str]:
-        """Columns that are changed, or go: no other change of the same plan may touch them."""
+        """Columns that are written by the trigger, or go: no other change of the same plan may touch them."""
+        return frozenset()
 
     @property
     def makes(self) -> frozenset[str]:
         """Columns that are added."""
+        return frozenset()
+
+    @property
+    def retires(self) -> frozenset[str]:
+        """Columns that are gone afterwards, or are other ones: nothing else of the plan may stand on them."""
+        return self.touches
+
+    @property
+    def objects(self) -> frozenset[str]:
+        """Names of indexes and constraints that it makes, changes or drops."""
+        return frozenset()
+
+    def stands_on(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
+        """Columns that what it makes or changes reads, each with its `schema.table`."""
+        return frozenset()
+
+    @property
+    def keeps(self) -> frozenset[str]:
+        """Columns that older code uses, and the trigger writes."""
+        return self.touches
+
+    @property
+    def adjusts(self) -> frozenset[tuple[str, str]]:
+        """Columns that stay, and what of them is changed: ("email", "default"). Two changes may share a column."""
+        return frozenset()
+
+    @property
+    def drops(self) -> frozenset[str]:
+        """Columns that go at contract, and with them what hangs on them."""
+        return frozenset()
+
+    def reads(self, catalog: Catalog) -> frozenset[str]:
+        """Columns that its expressions read."""
         return frozenset()
 
     @abstractmethod
@@ -53,6 +89,12 @@ class Change(BaseModel):
     @abstractmethod
     def warnings(self, catalog: Catalog, plan: str) -> list[str]:
         """What the operator should know before starting."""
+
+
+def reads_of(facts: TableFacts, questions: Iterable[Question]) -> frozenset[str]:
+    """Columns that expressions read."""
+    answers = (facts.answers.get(question) for question in questions)
+    return frozenset(name for answer in answers if isinstance(answer, Expression) for name in answer.reads)
 
 
 @cache

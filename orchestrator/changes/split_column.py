@@ -8,7 +8,7 @@ from pydantic import Field
 
 from orchestrator.catalog import Catalog
 from orchestrator.catalog.wanted import Wanted
-from orchestrator.changes import Change
+from orchestrator.changes import Change, reads_of
 from orchestrator.regrouping import ColumnSpec, Regrouping
 from orchestrator.succession import Refusal
 from phases.delta import Delta
@@ -43,6 +43,13 @@ class SplitColumn(Change):
     @property
     def touches(self) -> frozenset[str]:
         return frozenset({self.column})
+
+    @property
+    def drops(self) -> frozenset[str]:
+        return self.touches
+
+    def reads(self, catalog: Catalog) -> frozenset[str]:
+        return reads_of(catalog.table(self.table), self.wanted.questions)
 
     @property
     def makes(self) -> frozenset[str]:

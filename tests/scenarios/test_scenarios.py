@@ -47,6 +47,7 @@ class Scenario:
     """A plan on its database, moved by the command line."""
 
     plan: Plan
+    workload: Workload
     database: Database
     orchestrator: Orchestrator
 
@@ -74,7 +75,7 @@ class Scenario:
     @contextmanager
     def obstructed(self, phase: Phase) -> Iterator[None]:
         """An open transaction stands in the way of the phase, until a step has given way to it once."""
-        table = split_table(self.plan.changes[0].table)
+        table = split_table(self.workload.in_the_way or self.plan.changes[0].table)
         name = Identifier(table.schema, table.name) if table.schema else Identifier(table.name)
         ended = Event()
         with holding(self.database, LOCKS[phase].format(name), application_name="report") as holder:
@@ -105,7 +106,7 @@ def test_no_statement_fails_and_no_value_is_lost_from_plan_to_contract(
     before = database.dump()
     workload = Workload.load(folder / "workload.yaml")
     ledger = Ledger(workload.old.read(database))
-    scenario = Scenario(_unhurried(folder / "plan.yaml", tmp_path / "plans"), database, orchestrator_here)
+    scenario = Scenario(_unhurried(folder / "plan.yaml", tmp_path / "plans"), workload, database, orchestrator_here)
     name = scenario.plan.name
     scenario.run("init")
 
@@ -151,7 +152,7 @@ def _unhurried(path: Path, plans: Path) -> Plan:
     """The plan, filed under its name, with a backfill that takes small steps: traffic shall meet it."""
     data = yaml.safe_load(path.read_text(encoding="utf-8"))
     data["backfill"] = {"target_batch_ms": 10, "pause_between_batches_ms": 50}
-    text = yaml.safe_dump(data, allow_unicode=True)
+    text = yaml.safe_dump(data, allow_unicode=True, sort_keys=False)
     plans.mkdir()
     (plans / f"{data['name']}.yaml").write_text(text, encoding="utf-8")
     return parse(text, str(path))

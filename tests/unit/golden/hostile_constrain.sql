@@ -1,3 +1,7 @@
+-- look for duplicates that key_next forbids
+-- long, harmless: ACCESS SHARE on "sche""ma"."we""ird%1"
+SELECT "ctid", pg_catalog.concat_ws(', ', "new""%s", lower(id) COLLATE pg_catalog."C") AS duplicate FROM "sche""ma"."we""ird%1" WHERE ctid IN (SELECT pg_catalog.unnest(ARRAY[pg_catalog.min(ctid), pg_catalog.max(ctid)]) FROM "sche""ma"."we""ird%1" WHERE (("order" IS NULL)) AND ("new""%s") IS DISTINCT FROM NULL AND (lower(id) COLLATE pg_catalog."C") IS DISTINCT FROM NULL GROUP BY "new""%s", lower(id) COLLATE pg_catalog."C" HAVING pg_catalog.count(*) > 1 LIMIT 5) ORDER BY 2, ctid; -- must find no row
+
 -- create unique index pkey"next
 -- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"
 CREATE UNIQUE INDEX CONCURRENTLY "pkey""next" ON "sche""ma"."we""ird%1" USING btree ("new""%s");
@@ -57,7 +61,7 @@ CREATE STATISTICS "sche""ma"."expression_stat" ON lower("new""%s") FROM "sche""m
 
 -- add check constraint new"%s_not_null_01a64a35
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
-ALTER TABLE "sche""ma"."we""ird%1" ADD CONSTRAINT "new""%s_not_null_01a64a35" CHECK ("new""%s" IS NOT NULL) NOT VALID;
+ALTER TABLE "sche""ma"."we""ird%1" ADD CONSTRAINT "new""%s_not_null_01a64a35" CHECK ("new""%s" IS DISTINCT FROM NULL) NOT VALID;
 -- undo:
 --   -- drop constraint new"%s_not_null_01a64a35
 --   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
@@ -66,7 +70,7 @@ ALTER TABLE "sche""ma"."we""ird%1" ADD CONSTRAINT "new""%s_not_null_01a64a35" CH
 -- validate new"%s_not_null_01a64a35
 -- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"
 ALTER TABLE "sche""ma"."we""ird%1" VALIDATE CONSTRAINT "new""%s_not_null_01a64a35";
--- broken by: SELECT ctid FROM "sche""ma"."we""ird%1" WHERE "new""%s" IS NULL LIMIT 10;
+-- broken by: SELECT ctid FROM "sche""ma"."we""ird%1" WHERE "new""%s" IS NOT DISTINCT FROM NULL LIMIT 10;
 
 -- set new"%s not null
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
@@ -76,6 +80,14 @@ ALTER TABLE "sche""ma"."we""ird%1" DROP CONSTRAINT IF EXISTS "new""%s_not_null_0
 --   -- drop not null of new"%s
 --   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
 --   ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "new""%s" DROP NOT NULL;
+
+-- set or'der not null
+-- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "or'der" SET NOT NULL;
+-- undo:
+--   -- drop not null of or'der
+--   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+--   ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "or'der" DROP NOT NULL;
 
 -- add check constraint che'ck
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"

@@ -20,3 +20,59 @@ ALTER TABLE "sche""ma"."we""ird%1" ADD COLUMN "éééééééééééééééé�
 --   -- drop column éééééééééééééééééééééééééééééééx
 --   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
 --   ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN IF EXISTS "éééééééééééééééééééééééééééééééx";
+
+-- drop not null of lo"ose%
+-- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "lo""ose%" DROP NOT NULL;
+-- undo:
+--   -- look for nulls in lo"ose%
+--   -- long, harmless: ACCESS SHARE on "sche""ma"."we""ird%1"
+--   DO '
+--   BEGIN
+--     IF EXISTS (SELECT FROM "sche""ma"."we""ird%1" WHERE "lo""ose%" IS NOT DISTINCT FROM NULL) THEN
+--       RAISE not_null_violation USING MESSAGE = ''column "lo"ose%" has nulls'';
+--     END IF;
+--   END
+--   ';
+--   -- broken by: SELECT ctid FROM "sche""ma"."we""ird%1" WHERE "lo""ose%" IS NOT DISTINCT FROM NULL LIMIT 10;
+-- undo:
+--   -- add a check on lo"ose%
+--   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+--   ALTER TABLE "sche""ma"."we""ird%1" DROP CONSTRAINT IF EXISTS "lo""ose%_not_null_c2795cd3";
+--   ALTER TABLE "sche""ma"."we""ird%1" ADD CONSTRAINT "lo""ose%_not_null_c2795cd3" CHECK ("lo""ose%" IS DISTINCT FROM NULL) NOT VALID;
+-- undo:
+--   -- validate that lo"ose% has no nulls
+--   -- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"
+--   ALTER TABLE "sche""ma"."we""ird%1" VALIDATE CONSTRAINT "lo""ose%_not_null_c2795cd3";
+--   -- broken by: SELECT ctid FROM "sche""ma"."we""ird%1" WHERE "lo""ose%" IS NOT DISTINCT FROM NULL LIMIT 10;
+-- undo:
+--   -- set lo"ose% not null
+--   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+--   ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "lo""ose%" SET NOT NULL;
+--   ALTER TABLE "sche""ma"."we""ird%1" DROP CONSTRAINT IF EXISTS "lo""ose%_not_null_c2795cd3";
+
+-- drop not null of it's
+-- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "it's" DROP NOT NULL;
+-- undo:
+--   -- look for nulls in it's
+--   -- long, harmless: ACCESS SHARE on "sche""ma"."we""ird%1"
+--   DO '
+--   BEGIN
+--     IF EXISTS (SELECT FROM "sche""ma"."we""ird%1" WHERE "it''s" IS NOT DISTINCT FROM NULL) THEN
+--       RAISE not_null_violation USING MESSAGE = ''column "it''''s" has nulls'';
+--     END IF;
+--   END
+--   ';
+--   -- broken by: SELECT ctid FROM "sche""ma"."we""ird%1" WHERE "it's" IS NOT DISTINCT FROM NULL LIMIT 10;
+-- undo:
+--   -- add a not null constraint on it's
+--   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+--   ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "it's" DROP NOT NULL;
+--   ALTER TABLE "sche""ma"."we""ird%1" ADD CONSTRAINT "it""s there" NOT NULL "it's" NO INHERIT NOT VALID;
+--   COMMENT ON CONSTRAINT "it""s there" ON "sche""ma"."we""ird%1" IS '100% ''there''';
+-- undo:
+--   -- validate that it's has no nulls
+--   -- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"
+--   ALTER TABLE "sche""ma"."we""ird%1" VALIDATE CONSTRAINT "it""s there";
+--   -- broken by: SELECT ctid FROM "sche""ma"."we""ird%1" WHERE "it's" IS NOT DISTINCT FROM NULL LIMIT 10;

@@ -1,0 +1,6 @@
+-- After contract.
+CREATE TABLE users (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    handle text NOT NULL UNIQUE,
+    city text
+);

@@ -1,0 +1,7 @@
+-- Before: every user has a city.
+CREATE TABLE users (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    handle text NOT NULL UNIQUE,
+    city text NOT NULL
+);
+INSERT INTO users (handle, city) SELECT 'u' || g, 'Paris' FROM generate_series(1, 1000) g;

@@ -1,0 +1,155 @@
+"""All SQL that the phases emit passes squawk, but for what is listed here with its reason."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator.lint import squawk
+from orchestrator.lint.source import Source, read
+from orchestrator.lint.squawk import Remark
+from orchestrator.lint.syntax import Statement, statements
+
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.sql"))
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What squawk may say of a statement in a file, and why it is right all the same."""
+
+    rule: str
+    why: str
+    statement: str = ""
+    files: str = ""
+
+    def covers(self, file: str, statement: str, rule: str) -> bool:
+        return (
+            rule == self.rule
+            and re.search(self.files, file) is not None
+            and re.search(self.statement, statement) is not None
+        )
+
+
+CONTRACT = "_contract$"
+UNDO = "_undo$"
+ALLOWED = (
+    Allowed("require-lock-timeout", "the executor sets lock_timeout for each step, by its lock class"),
+    Allowed("require-statement-timeout", "the executor bounds how long a short step holds its lock"),
+    Allowed(
+        "prefer-robust-stmts",
+        "a step in a transaction commits together with its journal row, so it is never run twice; for one outside, "
+        "IF NOT EXISTS would take an INVALID index for the real one: the catalog is read instead",
+    ),
+    Allowed(
+        "constraint-missing-not-valid",
+        "NOT ENFORCED: PostgreSQL reads no row; squawk does not tell it from an enforced one",
+        statement="NOT ENFORCED$",
+    ),
+    Allowed(
+        "adding-foreign-key-constraint",
+        "NOT ENFORCED: PostgreSQL reads no row; squawk does not tell it from an enforced one",
+        statement="NOT ENFORCED$",
+    ),
+    Allowed(
+        "constraint-missing-not-valid",
+        "an exclusion constraint cannot be NOT VALID; the kind refuses tables above 8 MB",
+        statement=r"EXCLUDE USING",
+    ),
+    Allowed(
+        "ban-drop-constraint",
+        "the check is our own: it proved NOT NULL, so that SET NOT NULL did not scan",
+        statement=r'DROP CONSTRAINT IF EXISTS "[^;]*_not_null_[0-9a-f]{8}"$',
+        files="_constrain$",
+    ),
+    Allowed(
+        "prefer-text-field",
+        "the type is the predecessor's: what a column had, its successor has",
+        statement="ADD COLUMN",
+        files="_expand$",
+    ),
+    *(
+        Allowed(
+            rule,
+            "contract removes the old shape; no older release is running, and the operator has said so",
+            files=CONTRACT,
+        )
+        for rule in ("ban-drop-column", "ban-drop-table", "ban-drop-view", "ban-drop-constraint", "ban-alter-identity")
+    ),
+    Allowed(
+        "renaming-object",
+        "the successor takes the name that its predecessor had, once that is gone",
+        statement=r"RENAME (CONSTRAINT|TO)",
+        files=CONTRACT,
+    ),
+    Allowed(
+        "require-concurrent-index-creation",
+        "its table is made in the same transaction: it is empty, and nobody sees it yet",
+        files="whole_expand$",
+    ),
+    Allowed(
+        "ban-drop-not-null",
+        "what the plan asks for: newer code leaves the column out, and constrain or abort has its own way back",
+        files="_expand$",
+    ),
+    Allowed(
+        "renaming-table",
+        "the new name was served by a view all the time, which goes in the same transaction",
+        statement="RENAME TO",
+        files=CONTRACT,
+    ),
+    *(
+        Allowed(rule, "abort takes away what the run itself has made, step by step", files=UNDO)
+        for rule in ("ban-drop-column", "ban-drop-constraint", "ban-drop-not-null", "ban-drop-view")
+    ),
+    Allowed(
+        "ban-drop-table",
+        "the run has made the table, and under the same lock it is looked whether it holds rows: then it stays",
+        statement="DROP TABLE IF EXISTS",
+        files=UNDO,
+    ),
+    *(
+        Allowed(
+            rule,
+            "it belongs to our trigger, which goes with it",
+            statement=f"DROP {word} IF EXISTS",
+            files="_(contract|dual_write_undo)$",
+        )
+        for rule, word in (("ban-drop-function", "FUNCTION"), ("ban-drop-sequence", "SEQUENCE"))
+    ),
+)
+
+
+def sources() -> Iterator[Source]:
+    """What goes forward, and what undoes it: in the files it stands as comments."""
+    for file in GOLDEN:
+        forward = read(file)
+        undo = re.findall(r"^--   (.*)$", forward.sql, re.MULTILINE)
+        yield replace(forward, file=file.stem)
+        yield replace(forward, file=f"{file.stem}_undo", sql="\n".join(undo))
+
+
+SOURCES = list(sources())
+
+
+def remarks_on(source: Source) -> list[tuple[Statement, Remark]]:
+    found = statements(source)
+    return [([each for each in found if each.start <= remark.offset][-1], remark) for remark in squawk.remarks(source)]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.file)
+def test_squawk_says_nothing_of_our_sql_that_is_not_listed(source: Source) -> None:
+    unlisted = [
+        f"{remark.rule}: {statement.text}"
+        for statement, remark in remarks_on(source)
+        if not any(allowed.covers(source.file, statement.text, remark.rule) for allowed in ALLOWED)
+    ]
+    assert unlisted == []
+
+
+def test_nothing_is_listed_that_squawk_does_not_say() -> None:
+    said = [
+        (source.file, statement.text, remark.rule) for source in SOURCES for statement, remark in remarks_on(source)
+    ]
+    assert [each for each in ALLOWED if not any(each.covers(*one) for one in said)] == []
