@@ -1,5 +1,7 @@
 """Deltas for the golden SQL: one that asks for as little as possible, one for everything under hostile names."""
 
+from dataclasses import replace
+
 from phases.delta import (
     Default,
     Delta,
@@ -15,14 +17,19 @@ from phases.delta import (
     NotNull,
     OwnedSequence,
     Proof,
+    Retype,
     Statistics,
+    Swap,
     Sync,
     Table,
     TableColumn,
     TableConstraint,
     TableKey,
     TableRename,
+    TakeOver,
+    TriggerFunction,
     UniqueKey,
+    Value,
 )
 
 LONG = "é" * 31 + "x"
@@ -42,6 +49,89 @@ def plain() -> Delta:
         add=(NewColumn(name="email_address", type="text"),),
         drop=("email",),
         key=("id",),
+    )
+
+
+def retyped() -> Delta:
+    """A key that changes its type with all that moves with it, and a column that does where it stands."""
+    table = Table('sche"ma', 'we"ird%1')
+    key = UniqueKey(name='p"key', old_name='p"key', index='p"key_next', primary=True, deferral=" DEFERRABLE")
+    identity = Identity(
+        column="order", always=True, schema='sche"ma', sequence='se"q', interim="seq_old", options="MAXVALUE 9"
+    )
+    key_of_old = ForeignKey(
+        table=table,
+        name='par"ent',
+        columns=("order",),
+        references=table,
+        referenced_columns=("order",),
+        actions=" ON DELETE SET NULL",
+        set_columns=("order",),
+    )
+    back = Link(
+        old=("order",),
+        up=(Value(column='ord"er%s', expression='(new."order")::integer', type="integer", comparison="plain"),),
+        down=(Value(column="order", expression='(new."ord""er%s")::bigint', type="bigint", comparison="plain"),),
+    )
+    return Delta(
+        table=table,
+        key=("order",),
+        sync=Sync(
+            links=(
+                Link(
+                    old=("order",),
+                    up=(Value(column='ord"er%s', expression='(new."order")::bigint', type="bigint"),),
+                    exact=True,
+                ),
+            ),
+            trigger='zzzz"trigger',
+            function="sync'function",
+            counter='count"er',
+        ),
+        add=(NewColumn(name='ord"er%s', type="bigint"),),
+        drop=('ord"er%s',),
+        foreign_keys=(
+            ForeignKey(
+                table=table,
+                name="parent_next",
+                columns=('ord"er%s',),
+                references=table,
+                referenced_columns=('ord"er%s',),
+                actions=" ON DELETE SET NULL",
+                rename_to='par"ent',
+            ),
+        ),
+        swaps=(
+            Swap(
+                column="order",
+                shadow='ord"er%s',
+                back=back,
+                forth=TakeOver(
+                    defaults=(Default(column="order", expression="'100%'::text"),),
+                    identities=(identity,),
+                    sequences=(OwnedSequence(schema='sche"ma', name="serial%seq", column="order", type="bigint"),),
+                    primary_keys=(key,),
+                    replica_identity=('p"key_next',),
+                    clustered=('p"key_next',),
+                    left_defaults=('ord"er%s',),
+                    left_identities=('ord"er%s',),
+                ),
+                undo=TakeOver(identities=(identity,), primary_keys=(replace(key, index="back"),)),
+                foreign_keys=(key_of_old,),
+            ),
+        ),
+        retypes=(
+            Retype(
+                column="it's",
+                type="text",
+                collation=("pg_catalog", "C"),
+                old_type="character varying(9)",
+                old_collation=None,
+                default="'100%'::character varying",
+                rewrites_back=True,
+            ),
+        ),
+        trigger_functions=(TriggerFunction(schema='sche"ma', name="it's%1", cost=100.0),),
     )
 
 

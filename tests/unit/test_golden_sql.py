@@ -13,10 +13,10 @@ import pytest
 from phases import STEPS
 from phases.delta import Delta
 from phases.step import Batches, BuildIndex, DropIndex, Inspect, LockMode, Phase, Reindex, Statement, Step, Verify
-from tests.unit.deltas import hostile, plain, whole
+from tests.unit.deltas import hostile, plain, retyped, whole
 
 GOLDEN = Path(__file__).parent / "golden"
-DELTAS = {"plain": plain, "hostile": hostile, "whole": whole}
+DELTAS = {"plain": plain, "hostile": hostile, "whole": whole, "retyped": retyped}
 
 
 @pytest.mark.parametrize("phase", Phase)
@@ -107,6 +107,14 @@ def test_every_undo_may_run_twice() -> None:
             added = [each for each in statements if " ADD CONSTRAINT " in each or each.startswith("COMMENT")]
             assert all(any(word in each for word in repeatable) for each in statements if each not in added), undo.title
             assert not added or statements.index(added[0]) == 1, undo.title
+
+
+def test_of_a_swap_only_the_exchange_itself_may_not_be_undone_twice() -> None:
+    """It is noted in its own transaction."""
+    for step in all_steps(retyped()):
+        for undo in step.undo:
+            statements = undo.sql if isinstance(undo, Statement) else (undo.sql,)
+            assert undo is step.undo[-1] or "RENAME" not in "".join(statements), undo.title
 
 
 def test_contract_validates_before_it_destroys() -> None:
