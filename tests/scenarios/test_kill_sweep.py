@@ -84,7 +84,7 @@ class Sweep:
 
     command: Sequence[str]
     prepare: Callable[[Database], None]
-    again: Callable[[Migration], Run]
+    again: Callable[[Migration], object]
     create_database: CreateDatabase
     start_process: StartProcess
     plans: Path
