@@ -94,7 +94,11 @@ def _start(context: Context, name: str) -> Run:
         context.reporter.note(f"warning: {warning}")
     with journal(context) as connection:
         try:
-            return store.create(connection, plan, program)
+            run = store.create(connection, plan, program)
+            for reason in (change.overrides for change in plan.changes):
+                if reason is not None:
+                    store.add_event(connection, run.id, "unsafe", reason)
+            return run
         except DBAPIError as error:
             if database.sqlstate(error) == "23505":
                 raise RunHeld(
