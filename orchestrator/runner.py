@@ -126,7 +126,7 @@ def _check_contract_gate(context: Context, run: Run, target: Phase, *, confirmed
     release = f" older than {run.release}" if run.release else " that uses the old shape"
     if not confirmed:
         raise GateClosed(
-            f"contract drops {', '.join(run.removes)} for good",
+            f"contract drops {', '.join(run.removes) or 'the trigger'} for good",
             f"once no release{release} is running: orchestrator advance {run.name} --to contract --confirm-contract",
         )
     soak = duration(run.plan["gates"]["contract"]["soak"]) if _soak(run) else None
@@ -252,8 +252,9 @@ def abort(context: Context, name: str, *, take_over: bool = False) -> Run:
         context.reporter.note(f'run "{name}" is aborted already')
         return run
     if run.status is Status.COMPLETE or _destroyed(rows):
+        gone = ", ".join(run.removes) or "the trigger"
         raise IllegalTransition(
-            f'run "{name}" can no longer be undone: contract has begun to drop {", ".join(run.removes)}',
+            f'run "{name}" can no longer be undone: contract has begun to drop {gone}',
             f"finish it with: orchestrator advance {name} --to contract --confirm-contract"
             if run.live
             else "write a plan for the way back",

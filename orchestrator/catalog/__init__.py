@@ -11,6 +11,8 @@ from orchestrator.catalog.wanted import (
     Answer,
     ColumnType,
     Computed,
+    DefaultOf,
+    DefaultValue,
     Drafted,
     Expression,
     NotNullProof,
@@ -188,6 +190,8 @@ class TableFacts:
     dependents: tuple[Dependent, ...] = ()
     triggers: tuple[TriggerFacts, ...] = ()
     publications: tuple[str, ...] = ()
+    writers: tuple[str | None, ...] = ()
+    """Roles that may insert or update, besides the owner; None is PUBLIC."""
     taken_names: frozenset[str] = frozenset()
     """Names of relations, constraints and functions in the table's schema."""
 
@@ -227,6 +231,12 @@ class TableFacts:
         """The answer to a question that was not rejected."""
         answer = self.answers[question]
         assert isinstance(answer, Expression)
+        return answer
+
+    def default(self, question: DefaultOf) -> DefaultValue:
+        """The answer to a question that was not rejected."""
+        answer = self.answers[question]
+        assert isinstance(answer, DefaultValue)
         return answer
 
     def proof(self, column: str) -> str | None:

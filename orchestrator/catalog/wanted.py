@@ -17,6 +17,8 @@ class AddedColumn:
     type: str
     collation: str | None = None
     """As COLLATE takes it: the author's text."""
+    generated: str | None = None
+    """The author's expression of a VIRTUAL column."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +32,21 @@ class Computed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DefaultOf:
+    """An author's default for a column that is there or that the plan adds. Answered by a `DefaultValue`."""
+
+    column: str
+    expression: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class NotNullProof:
     """Which valid checks of the table prove that a column has no nulls. Answered by `Proofs`."""
 
     column: str
 
 
-Question = AddedColumn | Computed | NotNullProof
+Question = AddedColumn | Computed | DefaultOf | NotNullProof
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +108,7 @@ class ColumnType:
     collation: tuple[str, str] | None
     """Where it is not the type's own."""
     constrained_domain: bool
+    generated: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +126,15 @@ class Expression:
     """Whether it gives the same value whenever, and whoever computes it."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class DefaultValue:
+    """A default as PostgreSQL prints it."""
+
+    sql: str
+    rewrites: bool
+    """Whether a column that is added with it makes the server write every row."""
+
+
 @dataclass(frozen=True)
 class Proofs:
     """Checks by name."""
@@ -129,7 +149,7 @@ class Rejected:
     message: str
 
 
-Answer = ColumnType | Expression | Proofs | Rejected
+Answer = ColumnType | Expression | DefaultValue | Proofs | Rejected
 
 
 @dataclass(frozen=True)
