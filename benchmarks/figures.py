@@ -7,6 +7,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import psutil
+
 from benchmarks.bench import Bench, Shape, all_done, connect, say
 from benchmarks.ways import Way
 from tests.fixtures.waiting import wait_until
@@ -25,6 +27,8 @@ class Figures:
     """Seconds; bytes of WAL, of the table and of its indexes afterwards; updates, and how many of them were HOT."""
 
     seconds: float
+    cpu: float
+    """Of the server's sessions: what a busy machine changes least."""
     wal: int
     table: int
     indexes: int
@@ -37,24 +41,43 @@ class Figures:
         return self.hot_updates / self.updates if self.updates else 0.0
 
 
+class Sessions:
+    """CPU time of sessions, which the postmaster learns when they have ended."""
+
+    def __init__(self, postmaster: int) -> None:
+        self._postmaster = psutil.Process(postmaster)
+        self._count = len(self._postmaster.children())
+        self._before = self._used()
+
+    def ended(self) -> float:
+        """Seconds of those that began and ended since."""
+        wait_until(lambda: len(self._postmaster.children()) <= self._count, what="the sessions' processes are gone")
+        return self._used() - self._before
+
+    def _used(self) -> float:
+        times = self._postmaster.cpu_times()
+        return float(times.children_user + times.children_system)
+
+
 def measure(bench: Bench, shape: Shape, way: Way) -> Figures:
     """Runs one way on a fresh copy, and looks whether every row is done."""
     with bench.copy(shape, way.state) as dsn:
         if way.prepare:
             way.prepare(dsn)
         with connect(dsn) as connection:
-            before = connection.execute(POSITION).fetchone()
+            before, cpu = connection.execute(POSITION).fetchone(), Sessions(bench.server.pid)
             started = time.perf_counter()
             way.work(dsn)
             seconds = time.perf_counter() - started
             costs = connection.execute(COSTS, before).fetchone()
             wait_until(lambda: connection.execute(OTHERS).fetchone() == (0,), what="the way has disconnected")
+            cpu_seconds = cpu.ended()
             updates = connection.execute(UPDATES).fetchone()
         assert costs is not None and updates is not None
         assert all_done(dsn), f"{way.name} left rows undone"
     wal, table, indexes, updated, hot = (int(str(each)) for each in (*costs, *updates))
-    say(f"  {way.name}: {seconds:.2f} s, WAL {wal / 1e6:.0f} MB, table {table / 1e6:.0f} MB")
-    return Figures(seconds, wal, table, indexes, updated, hot)
+    say(f"  {way.name}: {seconds:.2f} s (CPU {cpu_seconds:.2f} s), WAL {wal / 1e6:.0f} MB, table {table / 1e6:.0f} MB")
+    return Figures(seconds, cpu_seconds, wal, table, indexes, updated, hot)
 
 
 def interleaved(bench: Bench, shape: Shape, ways: Sequence[Way], rounds: int) -> dict[str, list[Figures]]:
@@ -92,3 +115,8 @@ def ratios(values: Sequence[float], base: Sequence[float]) -> Spread:
 def seconds(results: Mapping[str, Sequence[Figures]], way: str) -> list[float]:
     """The times of one way."""
     return [each.seconds for each in results[way]]
+
+
+def cpu(results: Mapping[str, Sequence[Figures]], way: str) -> list[float]:
+    """The server's CPU times of one way."""
+    return [each.cpu for each in results[way]]

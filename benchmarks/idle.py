@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.bench import Bench, Shape
-from benchmarks.figures import Figures, interleaved, ratios, seconds, spread
+from benchmarks.figures import Figures, cpu, interleaved, ratios, seconds, spread
 from benchmarks.report import Bars, Section, Target, table
 from benchmarks.ways import ONE, ONE_BARE, OURS, PGROLL, Way, ours, pgroll, rivals
 
@@ -44,7 +44,16 @@ def run(bench: Bench, variant: Variant, *, rows: int, rounds: int) -> Section:
     results = interleaved(bench, variant.shape(rows), variant.ways(bench), rounds)
     bench.forget(variant.shape(rows))
     title = f"{variant.title}, {rows:,} rows"
-    head = ("way", "s", "time, one UPDATE = 1 (min to max)", "WAL", "table after", "indexes after", "HOT")
+    head = (
+        "way",
+        "s",
+        "time, one UPDATE = 1 (min to max)",
+        "server's CPU",
+        "WAL",
+        "table after",
+        "indexes after",
+        "HOT",
+    )
     panels = [
         _panel(f"{variant.title}: time, one UPDATE with the trigger = 1", {n: _time(results, n) for n in results}),
         _panel(f"{variant.title}: WAL in MB", {n: _median(results[n], "wal") / 1e6 for n in results}),
@@ -82,8 +91,9 @@ def _median(figures: Sequence[Figures], what: str) -> float:
 def _row(results: Mapping[str, Sequence[Figures]], name: str) -> tuple[object, ...]:
     figures = results[name]
     times = ratios(seconds(results, name), seconds(results, ONE))
+    cpus = f"{ratios(cpu(results, name), cpu(results, ONE)).median:.2f}"
     sizes = [f"{_median(figures, what) / 1e6:.0f} MB" for what in ("wal", "table", "indexes")]
-    return (name, f"{_median(figures, 'seconds'):.1f}", times, *sizes, f"{_median(figures, 'hot'):.0%}")
+    return (name, f"{_median(figures, 'seconds'):.1f}", times, cpus, *sizes, f"{_median(figures, 'hot'):.0%}")
 
 
 def _panel(title: str, values: Mapping[str, float]) -> Bars:

@@ -31,6 +31,10 @@ def run(bench: Bench, *, rows: int, rounds: int) -> Section:
         ("killed after", "first new batch after", "rows in the table", "rows counted by the journal"),
         [(f"{done:,} rows", f"{seconds:.2f} s", f"{rows:,}", f"{counted:,}") for done, seconds, counted in found],
     )
+    text += (
+        "\n\nRows counted: the journal's counters, which every finished batch has added to. The batch under way "
+        "was rolled back by the server, and begun again."
+    )
     twice = sum(abs(counted - rows) for _, _, counted in found)
     targets = (
         Target("6. killed: seconds to the first new batch, at most", 2, max(each[1] for each in found), unit="s"),

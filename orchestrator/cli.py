@@ -53,6 +53,20 @@ class CodeShape(StrEnum):
     NEW = "new"
 
 
+class LintLevel(StrEnum):
+    """The least finding that counts."""
+
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LintFormat(StrEnum):
+    """How `lint` prints."""
+
+    TEXT = "text"
+    GITHUB = "github"
+
+
 _flags: dict[str, Any] = {}
 
 
@@ -438,19 +452,85 @@ def abort(
 
 
 @app.command()
-def history(name: RunName, json: JsonFlag = False) -> None:
+def history(
+    name: RunName,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="draw how the backfill went, to a .png or .svg file instead")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
     """Show who did what, when, and which locks it waited for.
 
-    Example: orchestrator history rename-email
+    Example: orchestrator history rename-email --plot rename-email.png
     """
     from orchestrator import render
     from orchestrator.context import journal, require_run
-    from orchestrator.journal import store
+    from orchestrator.journal import measurements, store
 
-    with journal(_context()) as connection:
+    context = _context()
+    if plot is not None:
+        from orchestrator.plot import plot as draw
+
+        draw(context, name, plot)
+        typer.echo(plot)
+        return
+    with journal(context) as connection:
         run = require_run(connection, name)
-        events, steps = store.events(connection, run.id), store.steps(connection, run.id)
-    typer.echo(render.as_json(render.history_json(events, steps)) if json else render.history(events, steps))
+        told = store.events(connection, run.id), store.steps(connection, run.id)
+        courses = measurements.courses(connection, run.id)
+    typer.echo(render.as_json(render.history_json(*told, courses)) if json else render.history(*told, courses))
+
+
+@app.command()
+def lint(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="SQL files and Alembic revisions (.py)")],
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="RULE", help="leave out a rule, by our name or squawk's; again for more")
+    ] = None,
+    level: Annotated[LintLevel, typer.Option(help="the least that counts as a finding")] = LintLevel.WARNING,
+    format_: Annotated[LintFormat, typer.Option("--format", help="how findings are printed")] = LintFormat.TEXT,
+    in_transaction: Annotated[
+        bool, typer.Option("--in-transaction", help="your tool wraps each SQL file in a transaction")
+    ] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="ask no database, even if one is configured")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Read migrations: what would they do to a running application, and which plan avoids it? Exit code 3 on findings.
+
+    Example: orchestrator --database-url postgresql://localhost/shop lint db/*.sql alembic/versions/0042_names.py
+    """
+    from orchestrator.lint import lint as read
+    from orchestrator.lint import show
+    from orchestrator.lint.rules import Level
+
+    report = read(
+        files,
+        None if offline or not _database_is_named() else _context(quiet=True),
+        in_transaction=in_transaction,
+        exclude=exclude or (),
+        level=Level(level),
+    )
+    if json:
+        typer.echo(show.as_json(report))
+    elif report.findings or report.problems:
+        typer.echo((show.github if format_ is LintFormat.GITHUB else show.text)(report))
+    for problem in report.problems:
+        _say(f"error: {problem.file}:{problem.line}: {problem.message}")
+        if problem.hint:
+            _say(f"hint: {problem.hint}")
+    if not json:
+        _say(show.summary(report))
+    if report.problems:
+        raise typer.Exit(ExitCode.USAGE)
+    if report.findings:
+        raise typer.Exit(ExitCode.GATE)
+
+
+def _database_is_named() -> bool:
+    """Without any of these libpq would try a local server that nobody meant."""
+    import os
+
+    return bool(_settings().database_url) or any(name in os.environ for name in ("PGHOST", "PGDATABASE", "PGSERVICE"))
 
 
 def main() -> None:

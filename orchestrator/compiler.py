@@ -13,8 +13,8 @@ from orchestrator.plan import Plan
 from orchestrator.program import Placed, Program
 from orchestrator.succession import listed
 from phases import STEPS
-from phases.delta import Delta
-from phases.step import Phase, Step, Verify
+from phases.delta import Delta, Table
+from phases.step import Phase, Statement, Step, Verify
 
 Refusal = tuple[str, str]
 
@@ -50,8 +50,16 @@ def _steps(phase: Phase, deltas: Sequence[Delta]) -> list[Step]:
     """The steps of a phase for all tables. In contract every table is compared before anything is dropped of one."""
     steps = [step for delta in deltas for step in STEPS[phase](delta)]
     if phase is Phase.CONTRACT:
-        steps.sort(key=lambda step: not isinstance(step, Verify))
-    return steps
+        steps.sort(key=_place_in_contract)
+    # a foreign key between two tables that go is dropped once
+    return list(dict.fromkeys(steps))
+
+
+def _place_in_contract(step: Step) -> int:
+    """What looks comes before what destroys, and tables go when no foreign key is left between them."""
+    if isinstance(step, Verify):
+        return 0
+    return 2 if isinstance(step, Statement) and step.loss else 1
 
 
 def deltas_of(plan: Plan, catalog: Catalog) -> tuple[Delta, ...]:
@@ -85,6 +93,8 @@ def _merged(deltas: Sequence[Delta]) -> Delta:
 
 def _tables(delta: Delta) -> set[str]:
     ends = {end for key in delta.foreign_keys for end in (key.table, key.references)}
+    ends |= {end for dropped in delta.drop_foreign_keys for end in (dropped.table, dropped.references)}
+    ends |= {Table(delta.table.schema, rename.to) for rename in delta.rename_tables}
     return {f"{table.schema}.{table.name}" for table in {delta.table, *ends}}
 
 
@@ -132,6 +142,12 @@ def _conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]
         facts = catalog.table(change.table)
         for key in facts.foreign_keys:
             ends = {key.table: key.columns, key.references: key.referenced_columns}
+            at_ends = {each.kind for each in changes if catalog.table(each.table).table in ends}
+            if change.whole and len(ends) == 2 and ends.keys() <= changed.keys() and at_ends != {change.kind}:
+                yield (
+                    f'foreign key "{key.name}" ties "{facts.display}" to another table of this plan',
+                    "make two plans of it, one after the other",
+                )
             if len(ends) == 2 and all(not changed.get(end, set()).isdisjoint(columns) for end, columns in ends.items()):
                 yield (
                     f'foreign key "{key.name}" ties two tables of this plan together',

@@ -25,6 +25,8 @@ SESSION = """
 SET statement_timeout = '30s'; SET lock_timeout = '20s';
 SET idle_in_transaction_session_timeout = '30s'; SET idle_session_timeout = 0
 """
+READ_ONLY = "25006"
+"""read_only_sql_transaction."""
 _RAW = {"no_parameters": True}
 """Without it psycopg would read a `%` in a name as a placeholder."""
 
@@ -110,10 +112,27 @@ def unreachable(error: DBAPIError) -> DatabaseUnreachable:
     # indented lines are libpq's guesses at why; a list of servers has a line each
     lines = (line for line in str(error.orig).strip().splitlines() if not line.startswith("\t"))
     reason = "; ".join(line.strip() for line in lines)
+    if sqlstate(error) == READ_ONLY:
+        return DatabaseUnreachable(
+            f"the database takes no writes: {reason}",
+            "it is a standby, or was made read only: once it takes writes again, do the same again",
+        )
     return DatabaseUnreachable(
         f"cannot connect to the database: {reason}",
         "give it with --database-url, ORCHESTRATOR_DATABASE_URL, DATABASE_URL or libpq's PG* variables",
     )
+
+
+def apart(engine: Engine, settings: str) -> Connection:
+    """A connection with settings of its own, in autocommit, which does not go back among the others when closed."""
+    connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    connection.detach()
+    try:
+        run(connection, settings)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def run(connection: Connection, sql: str) -> int:

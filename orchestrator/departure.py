@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from orchestrator.catalog import ForeignKey, Index, TableFacts
-from orchestrator.succession import Refusal, dependent_refusals, listed
+from orchestrator.succession import Refusal, dependent_refusals, listed, table_refusals
 from phases.delta import Delta, DroppedForeignKey, Table
 
 
@@ -23,6 +23,64 @@ def departure(facts: TableFacts, gone: Collection[str]) -> Delta:
         drop_sequences=tuple(Table(each.schema, each.name) for each in facts.sequences if each.column in gone),
         removes=tuple(f"{facts.display}.{column}" for column in gone),
     )
+
+
+def table_departure(facts: TableFacts) -> Delta:
+    """A delta by which contract drops a table, each of its foreign keys before it."""
+    return Delta(
+        table=facts.table,
+        key=facts.primary_key,
+        drop_foreign_keys=tuple(
+            DroppedForeignKey(table=key.table, name=key.name, references=key.references) for key in facts.foreign_keys
+        ),
+        drop_tables=(facts.table,),
+        removes=(facts.display,),
+    )
+
+
+def table_users(facts: TableFacts) -> Iterator[Refusal]:
+    """What depends on a table, and would stop DROP TABLE when its foreign keys are gone already."""
+    for each in facts.users:
+        if each.kind == "extension":
+            yield f'"{facts.display}" belongs to extension "{each.name}"', "let the extension drop it"
+        else:
+            name = f'{each.kind} "{each.name}"' if "view" in each.kind else each.name
+            yield f'{name} uses "{facts.display}"', "drop it before, or let it do without"
+
+
+def table_refusals_of(facts: TableFacts) -> Iterator[Refusal]:
+    """What stands against dropping a table."""
+    yield from table_refusals(facts)
+    yield from table_users(facts)
+    for key in facts.foreign_keys:
+        if key.partitioned:
+            yield (
+                f'foreign key "{key.name}" of "{key.table.schema}.{key.table.name}" has a partitioned table at one of '
+                "its ends",
+                "not supported yet: drop it first",
+            )
+        if key.table != facts.table and not key.owned:
+            yield (
+                f'foreign key "{key.name}" of "{key.table.schema}.{key.table.name}" refers to "{facts.display}", and '
+                "our role does not own that table",
+                "connect as a role that owns both of its tables, or let its owner drop it",
+            )
+
+
+def table_warnings(facts: TableFacts) -> Iterator[str]:
+    """What goes along with a table, or goes on until it does."""
+    for key in facts.foreign_keys:
+        if key.table != facts.table:
+            yield f'foreign key "{key.name}" of "{key.table.schema}.{key.table.name}" goes with "{facts.display}"'
+        elif "ON DELETE" not in key.actions or "RESTRICT" in key.actions:
+            yield (
+                f'until contract, foreign key "{key.name}" keeps code that no longer knows "{facts.display}" from '
+                f'deleting rows of "{key.references.schema}.{key.references.name}" that it refers to'
+            )
+    for function in facts.mentioned_in:
+        yield f'function {function} mentions "{facts.table.name}", which is gone after contract'
+    for publication in facts.publications:
+        yield f'the table is published by "{publication}": subscribers keep their copy'
 
 
 def refusals(facts: TableFacts, gone: Collection[str]) -> Iterator[Refusal]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 
+from orchestrator import departure
 from orchestrator.catalog import Catalog
 from orchestrator.compiler import deltas_of
 from orchestrator.context import Context
@@ -38,7 +39,11 @@ def check_drift(context: Context, run: Run, phase: Phase) -> None:
     # a view made since would let contract drop foreign keys and indexes, and then stop it at the column
     for delta in stored:
         facts = next(each for each in catalog.tables.values() if each.table == delta.table)
-        refusals = (*table_refusals(facts), *dependent_refusals(facts, delta.drop))
+        refusals = (
+            *table_refusals(facts),
+            *dependent_refusals(facts, delta.drop),
+            *(departure.table_users(facts) if delta.drop_tables else ()),
+        )
         changes += [f"{reason}\n    → {advice}" for reason, advice in refusals]
     if changes:
         raise CatalogDrifted(
@@ -80,6 +85,7 @@ def _made_by(delta: Delta) -> set[str]:
     made -= {each.old_name for each in successors if each.old_name is not None}
     made |= {column.sequence.name for column in delta.add if column.sequence is not None}
     made |= {proof_of(delta.table, column) for column in delta.not_null}
+    made |= {rename.to for rename in delta.rename_tables}
     for new in delta.create:
         made |= {each.name for each in new.keys} | {name for name, _ in new.indexes}
     return made | ({delta.sync.function, delta.sync.counter} if delta.sync else set())
@@ -87,6 +93,8 @@ def _made_by(delta: Delta) -> set[str]:
 
 _PARTS = {
     "create": "definition of",
+    "rename_tables": "what hangs on the view",
+    "drop_foreign_keys": "foreign key",
     "add": "column",
     "indexes": "index",
     "unique_keys": "key",

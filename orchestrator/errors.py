@@ -179,6 +179,26 @@ class NotVerified(StepFailed):
     """Rows of the old and the new shape differ and could not be set right."""
 
 
+class NothingMeasured(OrchestratorError):
+    """There is no time series to draw."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f'nothing was measured in run "{name}" yet',
+            "a run is measured while it backfills: draw it once orchestrator status shows progress",
+        )
+
+
+class PlotUnavailable(OrchestratorError):
+    """The optional package that draws is missing."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "drawing takes matplotlib, which is not installed",
+            "install it with: pip install 'pg-expand-contract[plot]'",
+        )
+
+
 def suggestion(word: str, known: Iterable[str]) -> str | None:
     """The known word that the writer most likely meant."""
     matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)

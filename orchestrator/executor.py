@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential, wait_random
 
 from orchestrator.backfill.loop import run_batches, run_verification
+from orchestrator.backfill.meter import Meter
 from orchestrator.claim import CANCELLED, TOO_LONG, Claim, Watched
 from orchestrator.database import fetch, primary_message, run, scalar, set_local, sqlstate
 from orchestrator.errors import LockNotObtained, NotVerified, StepFailed, StoppedOnRequest
@@ -80,6 +81,8 @@ class Executor:
         with self._told(step):
             match step:
                 case Statement():
+                    if step.loss:
+                        self._tell_loss(step)
                     self._statement(row.position, step, done)
                 case BuildIndex():
                     self._build_index(row, step, done)
@@ -89,12 +92,22 @@ class Executor:
                     self._note(done)
                 case Batches():
                     self._begin(row)
-                    run_batches(self, row.position, step)
+                    with Meter(self, row.position, step.table):
+                        run_batches(self, row.position, step)
                     self._note(done)
                 case Verify():
                     self._begin(row)
-                    run_verification(self, row.position, step)
+                    with Meter(self, row.position, step.table):
+                        run_verification(self, row.position, step)
                     self._note(done)
+
+    def _tell_loss(self, step: Statement) -> None:
+        """Says how much is about to be lost, and keeps it in the history."""
+        with self.engine.begin() as connection:
+            lost = f"{step.title}: {scalar(connection, step.loss)}"
+            self.claim.fence(connection)
+            store.add_event(connection, self.claim.run.id, "loss", lost)
+        self.reporter.note(lost)
 
     def _forget(self, connection: Connection, row: StepRow) -> None:
         self.claim.fence(connection)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.catalog import Catalog
     from orchestrator.comparison import Comparison
     from orchestrator.gate import Verdict
+    from orchestrator.journal.measurements import Course
     from orchestrator.knobs import Knobs
     from orchestrator.program import Program
     from orchestrator.settings import Settings
@@ -42,8 +43,8 @@ def status_list(views: Sequence[View]) -> str:
     lines = []
     for view in views:
         state = f"{view.run.phase} {view.run.status}"
-        mark = _mark(view)
-        lines.append(f"{view.run.name:<{width}}  {state:<22} {mark:<12} {_share(view)}".rstrip())
+        mark, share = _mark(view), _share(view.progress) if view.progress else ""
+        lines.append(f"{view.run.name:<{width}}  {state:<22} {mark:<12} {share}".rstrip())
         lines.append(f"{'':<{width}}  waits for {view.waits_for}")
     return "\n".join(lines)
 
@@ -62,7 +63,9 @@ def status_one(view: View) -> str:
     if view.step:
         lines.append(f"  step       {view.steps_done + 1} of {view.steps_total}: {view.step}")
     if view.progress:
-        lines.append(f"  progress   {progress_line(view.progress)}")
+        lines.append(f"  progress   {_progress(view, view.progress)}")
+        if view.course:
+            lines.append(f"  so far     {course_line(view.course)}")
         if view.progress.remark:
             lines.append(f"  remark     {view.progress.remark}")
         if view.throttled:
@@ -86,7 +89,31 @@ def status_one(view: View) -> str:
 
 def progress_line(progress: Progress) -> str:
     """Share, rows, rate and time to go, each labelled as what it is."""
-    parts = [f"{progress.fraction:.0%}"]
+    return ", ".join(_done(progress) + _to_go(progress, progress.eta_s, progress.eta_unthrottled_s))
+
+
+def _progress(view: View, progress: Progress) -> str:
+    """The same; of a run that nobody works on there is neither a rate nor a time to go."""
+    moving = view.runner == "alive"
+    return ", ".join(_done(progress) + (_to_go(progress, view.eta_s, view.eta_unthrottled_s) if moving else []))
+
+
+def course_line(course: Course) -> str:
+    """What a step has taken, each labelled as what it is."""
+    parts = [f"{span(course.ran_s)} at work", f"{size(course.server_wal_bytes)} of WAL by the whole server"]
+    if course.growth_bytes is not None:
+        verb = "grew" if course.growth_bytes >= 0 else "shrank"
+        parts.append(f"table with indexes {verb} by {size(abs(course.growth_bytes))}")
+    return ", ".join(parts)
+
+
+def _share(progress: Progress) -> str:
+    """Rounded down: all but the last rows are not all."""
+    return f"{int(100 * progress.fraction + 1e-9)}%"
+
+
+def _done(progress: Progress) -> list[str]:
+    parts = [_share(progress)]
     if progress.rows:
         about = f" of about {progress.estimated_rows:,}" if progress.estimated_rows >= progress.rows else ""
         parts.append(f"{progress.rows:,}{about} rows")
@@ -94,15 +121,20 @@ def progress_line(progress: Progress) -> str:
         parts.append(f"{progress.hot_rows / progress.rows:.0%} HOT in {progress.stripes} stripes")
     if progress.pass_ > 1:
         parts.append(f"pass {progress.pass_}")
+    if progress.throttled_ms >= 1000:
+        parts.append(f"throttled for {span(progress.throttled_ms / 1000)}")
+    return parts
+
+
+def _to_go(progress: Progress, eta_s: float | None, eta_unthrottled_s: float | None) -> list[str]:
+    parts = []
     if progress.rows_per_s and not progress.throttled_since:
         parts.append(f"{progress.rows_per_s:,.0f} rows/s")
-    if progress.throttled_ms >= 1000:
-        parts.append(f"throttled for {_span(progress.throttled_ms / 1000)}")
-    if progress.eta_s is not None:
-        parts.append(f"about {_span(progress.eta_s)} to go")
-        if progress.throttled_ms >= 1000 and progress.eta_unthrottled_s is not None:
-            parts[-1] += f", {_span(progress.eta_unthrottled_s)} unless throttled"
-    return ", ".join(parts)
+    if eta_s is not None:
+        parts.append(f"about {span(eta_s)} to go")
+        if progress.throttled_ms >= 1000 and eta_unthrottled_s is not None:
+            parts[-1] += f", {span(eta_unthrottled_s)} unless throttled"
+    return parts
 
 
 def _mark(view: View) -> str:
@@ -115,11 +147,8 @@ def _mark(view: View) -> str:
     return "(interrupted)" if view.run.status == "running" and view.runner == "none" else ""
 
 
-def _share(view: View) -> str:
-    return f"{view.progress.fraction:.0%}" if view.progress else ""
-
-
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """A time, as one would say it."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
@@ -148,7 +177,7 @@ def comparison(found: Comparison) -> str:
     return f"{found.table}: {found.rows:,} rows compared, {found.differences:,} differ; the first:{keys}"
 
 
-def history(rows: Sequence[Row[Any]], steps: Sequence[StepRow]) -> str:
+def history(rows: Sequence[Row[Any]], steps: Sequence[StepRow], courses: Mapping[int, Course]) -> str:
     """Who did what, when; with the sessions that locks were waited for; then what each step took."""
     lines = []
     for row in rows:
@@ -164,12 +193,13 @@ def history(rows: Sequence[Row[Any]], steps: Sequence[StepRow]) -> str:
         took = (step.finished_at - step.started_at).total_seconds()
         waited = f", {step.lock_wait_ms:.0f} ms waiting for locks" if step.lock_wait_ms else ""
         tries = f", {step.attempts} tries" if step.attempts > 1 else ""
-        lines.append(f"{step.position:>3}. {step.title}: {step.status}, {took:.2f} s{waited}{tries}")
+        course = f": {course_line(courses[step.position])}" if step.position in courses else ""
+        lines.append(f"{step.position:>3}. {step.title}: {step.status}, {took:.2f} s{waited}{tries}{course}")
     return "\n".join(lines)
 
 
-def history_json(rows: Sequence[Row[Any]], steps: Sequence[StepRow]) -> dict[str, Any]:
-    """Events, and how long each step took and waited."""
+def history_json(rows: Sequence[Row[Any]], steps: Sequence[StepRow], courses: Mapping[int, Course]) -> dict[str, Any]:
+    """Events, and how long each step took and waited; and what else it took, where that was measured."""
     return {
         "events": [{key: value for key, value in row._mapping.items() if key != "run_id"} for row in rows],
         "steps": [
@@ -182,6 +212,7 @@ def history_json(rows: Sequence[Row[Any]], steps: Sequence[StepRow]) -> dict[str
                 "lock_wait_ms": step.lock_wait_ms,
                 "started_at": step.started_at,
                 "finished_at": step.finished_at,
+                "course": courses[step.position].as_json() if step.position in courses else None,
             }
             for step in steps
         ],
@@ -243,7 +274,7 @@ def plan_text(program: Program, catalog: Catalog, settings: Settings, knobs: Kno
             lines.append(f"  table {facts.display}: not there yet")
             continue
         rows = f"about {facts.rows:,.0f} rows" if facts.rows >= 0 else "never analysed"
-        lines.append(f"  table {facts.display}: {rows}, {_size(facts.bytes)}, indexes {_size(facts.index_bytes)}")
+        lines.append(f"  table {facts.display}: {rows}, {size(facts.bytes)}, indexes {size(facts.index_bytes)}")
     lines += [f"  warning: {warning}" for warning in program.warnings]
     for phase in Phase:
         lines += ["", f"{phase}"]
@@ -334,13 +365,14 @@ END
 """
 
 
-def _size(number: int) -> str:
-    size = float(number)
+def size(number: int) -> str:
+    """Bytes, as one would say them."""
+    left = float(number)
     for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}"
-        size /= 1024
-    return f"{size:.1f} TB"
+        if left < 1024:
+            return f"{left:.0f} {unit}"
+        left /= 1024
+    return f"{left:.1f} TB"
 
 
 # a runner at work
@@ -426,7 +458,7 @@ def _about(progress: Progress) -> str:
     if progress.rows_per_s:
         parts.append(f"{progress.rows_per_s:,.0f}/s")
     if progress.eta_s is not None:
-        parts.append(f"{_span(progress.eta_s)} to go")
+        parts.append(f"{span(progress.eta_s)} to go")
     return ", ".join(parts)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sqlalchemy.exc import DBAPIError
@@ -120,13 +120,18 @@ def _next_phase(context: Context, run: Run) -> Phase:
 def _check_contract_gate(context: Context, run: Run, target: Phase, *, confirmed: bool) -> None:
     """Contract has no way back: it wants the operator's word, and the time it was given to soak."""
     with journal(context) as connection:
-        nothing_to_do = all(row.phase is not Phase.CONTRACT for row in store.steps(connection, run.id))
-    if target is not Phase.CONTRACT or nothing_to_do:
+        rows = [row for row in store.steps(connection, run.id) if row.phase is Phase.CONTRACT]
+    if target is not Phase.CONTRACT or not rows:
         return
     release = f" older than {run.release}" if run.release else " that uses the old shape"
     if not confirmed:
         raise GateClosed(
-            f"contract drops {', '.join(run.removes) or 'the trigger'} for good",
+            "\n".join(
+                (
+                    f"contract drops {', '.join(run.removes) or 'the trigger'} for good",
+                    *_losses(context, rows),
+                )
+            ),
             f"once no release{release} is running: orchestrator advance {run.name} --to contract --confirm-contract",
         )
     soak = duration(run.plan["gates"]["contract"]["soak"]) if _soak(run) else None
@@ -142,6 +147,15 @@ def _check_contract_gate(context: Context, run: Run, target: Phase, *, confirmed
             f"its plan lets constrain soak for {_hours(soak.total_seconds())}",
             "wait; or abort and start again with a shorter soak in the plan",
         )
+
+
+def _losses(context: Context, rows: Sequence[StepRow]) -> Iterator[str]:
+    """How much goes with the tables that go, as of now."""
+    steps = [load_step(row.payload) for row in rows if row.status != "done"]
+    with connected(context.engine()) as connection:
+        for step in steps:
+            if isinstance(step, Statement) and step.loss:
+                yield f"  {step.title}: {database.scalar(connection, step.loss)}"
 
 
 def _soak(run: Run) -> str | None:

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 
 from orchestrator.claim import LOCK_CLASS
 from orchestrator.database import scalar
-from orchestrator.journal import store
+from orchestrator.journal import measurements, store
+from orchestrator.journal.measurements import Course
 from orchestrator.journal.states import Status
 from orchestrator.journal.store import Control, Heartbeat, Progress, Run
 from phases.step import Phase
@@ -35,6 +36,8 @@ class View:
     steps_done: int
     steps_total: int
     progress: Progress | None
+    course: Course | None
+    """What the step under way has taken so far, once it was measured."""
     heartbeat: Heartbeat | None
     held: bool
     """Whether a runner's lock is there: with its process, however that ended, it goes at once."""
@@ -64,6 +67,24 @@ class View:
     def throttled(self) -> Progress | None:
         """The progress of a step whose batches wait for the server's health; a runner that died waits no longer."""
         return self.progress if self.runner == "alive" and self.progress and self.progress.throttled_since else None
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds to go at the rate so far; the time in which no runner was at it says nothing about that."""
+        if self.progress is None or not self._ran_s:
+            return self.progress.eta_s if self.progress else None
+        return self.progress.to_go(self._ran_s)
+
+    @property
+    def eta_unthrottled_s(self) -> float | None:
+        """The same, should nothing throttle any more."""
+        if self.progress is None or not self._ran_s:
+            return self.progress.eta_unthrottled_s if self.progress else None
+        return self.progress.to_go(self._ran_s - self.progress.throttled_ms / 1000)
+
+    @property
+    def _ran_s(self) -> float:
+        return self.course.ran_s if self.course else 0.0
 
     @property
     def waits_for(self) -> str:
@@ -104,9 +125,10 @@ class View:
         if self.progress is not None and progress is not None:
             progress |= {
                 "fraction": self.progress.fraction,
-                "eta_s": self.progress.eta_s,
-                "eta_unthrottled_s": self.progress.eta_unthrottled_s,
+                "eta_s": self.eta_s,
+                "eta_unthrottled_s": self.eta_unthrottled_s,
             }
+            progress |= {"course": self.course.as_json() if self.course else None}
             progress["pass"] = progress.pop("pass_")
         return {
             "name": run.name,
@@ -151,6 +173,7 @@ def look(connection: Connection, run: Run, *, stale_after_s: float) -> View:
         steps_done=sum(row.status == "done" for row in steps),
         steps_total=len(steps),
         progress=current,
+        course=measurements.courses(connection, run.id).get(current.position) if current else None,
         heartbeat=store.heartbeat(connection, run.id),
         held=bool(scalar(connection, HELD, {"space": LOCK_CLASS, "run": run.id})),
         control=store.control(connection, run.id),

@@ -8,10 +8,20 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from phases import backfill, dual_write
 from phases.constrain import drop_constraint, drop_index
-from phases.delta import Delta, Identity, Sync, Table, UniqueKey
+from phases.delta import Delta, Identity, Sync, Table, TableRename, UniqueKey
 from phases.sql import catalog_sql, comment, grants, lock, qualified, text
 from phases.step import LockMode, Statement, Step
 
+DROP_TABLE = SQL("DROP TABLE {table}")
+# an estimate: to count the rows of a large table takes long, and says little more
+LOSS = SQL(
+    "SELECT pg_catalog.format('about %s rows, %s', pg_catalog.to_char(CASE WHEN reltuples < 0"
+    " THEN pg_catalog.pg_stat_get_live_tuples(oid) ELSE reltuples END, 'FM999G999G999G990'),"
+    " pg_catalog.pg_size_pretty(pg_catalog.pg_total_relation_size(oid)))"
+    " FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass({name})"
+)
+DROP_VIEW = SQL("DROP VIEW {view}")
+RENAME_TABLE = SQL("ALTER TABLE {table} RENAME TO {name}")
 LOCK_TABLE = SQL("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
 # with the lock held: nobody can switch it off between this look and the drop
 REQUIRE_TRIGGER = SQL("DO {body}")
@@ -58,6 +68,10 @@ def steps(delta: Delta) -> Iterator[Step]:
         yield drop_constraint(dropped.table, dropped.name, dropped.references)
     for name in delta.drop_indexes:
         yield drop_index(delta.table, name)
+    for table in delta.drop_tables:
+        yield _drop_table(table)
+    for rename in delta.rename_tables:
+        yield _rename_table(delta.table, rename)
     yield from _rename_foreign_keys(delta)
     switch = tuple(map(text, _switch(delta)))
     if switch:
@@ -74,6 +88,32 @@ def steps(delta: Delta) -> Iterator[Step]:
                 *(lock(LockMode.ACCESS_EXCLUSIVE, each) for each in delta.drop_sequences),
             ),
         )
+
+
+def _drop_table(table: Table) -> Statement:
+    """Without CASCADE. Its foreign keys are gone by now: no other table is locked."""
+    return Statement(
+        title=f"drop table {table.name}",
+        sql=(text(DROP_TABLE.format(table=qualified(table))),),
+        locks=(lock(LockMode.ACCESS_EXCLUSIVE, table),),
+        loss=text(LOSS.format(name=Literal(text(qualified(table))))),
+    )
+
+
+def _rename_table(table: Table, rename: TableRename) -> Statement:
+    """The view first: whoever uses it has locked it before the table, and waits for it, not for us in between.
+
+    A statement that waited for the view looks its name up anew once it has the lock, and finds the table.
+    """
+    view = Table(table.schema, rename.to)
+    return Statement(
+        title=f"drop view {rename.to}, rename {table.name} to {rename.to}",
+        sql=(
+            text(DROP_VIEW.format(view=qualified(view))),
+            text(RENAME_TABLE.format(table=qualified(table), name=Identifier(rename.to))),
+        ),
+        locks=(lock(LockMode.ACCESS_EXCLUSIVE, view), lock(LockMode.ACCESS_EXCLUSIVE, table)),
+    )
 
 
 def _title(delta: Delta) -> str:

@@ -334,6 +334,19 @@ class NewTable:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TableRename:
+    """A table that takes another name at contract, and that a view serves under that name until then."""
+
+    to: str
+    columns: tuple[str, ...]
+    owner: str
+    grants: tuple[Grant, ...] = ()
+    column_grants: tuple[tuple[str, Grant], ...] = ()
+    invoker: bool = True
+    """The view reads and writes with the rights of whoever uses it, row security included: PostgreSQL 15+."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Delta:
     """Everything one plan asks of one table."""
 
@@ -367,3 +380,7 @@ class Delta:
     """Sequences that go with the column they belong to."""
     create: tuple[NewTable, ...] = ()
     """The table itself, where it is not there yet."""
+    drop_tables: tuple[Table, ...] = ()
+    """The table itself, where it goes at contract, after its foreign keys."""
+    rename_tables: tuple[TableRename, ...] = ()
+    """The table itself, where it takes another name at contract."""

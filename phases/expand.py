@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from phases.constrain import DROP_NOT_NULL, restore_not_null
-from phases.delta import Delta, NewColumn, NewTable, Table, TableColumn, TableKey
+from phases.delta import Delta, NewColumn, NewTable, Table, TableColumn, TableKey, TableRename
 from phases.sql import catalog_sql, comment, grants, lock, names, qualified, shown, text
 from phases.step import LockMode, Statement, Step
 
@@ -36,6 +36,27 @@ BEGIN
 END
 """
 )
+CREATE_VIEW = SQL("CREATE VIEW {view}{options} AS SELECT {columns} FROM {table}")
+# what ALTER DEFAULT PRIVILEGES gives to every new view: nobody shall have more than on the table
+REVOKE_DEFAULTS = SQL("DO {body}")
+REVOKE_DEFAULTS_BODY = SQL(
+    """
+DECLARE
+  role text;
+BEGIN
+  FOR role IN
+    SELECT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE acl.grantee::pg_catalog.regrole::text END
+    FROM pg_catalog.pg_class AS view CROSS JOIN LATERAL pg_catalog.aclexplode(view.relacl) AS acl
+    WHERE view.oid = {view}::pg_catalog.regclass AND acl.grantee <> view.relowner
+  LOOP
+    EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM %s', {view}, role);
+  END LOOP;
+END
+"""
+)
+# who runs the plan may be another member of the owner's role
+GRANT_OWNER = SQL("GRANT ALL ON {view} TO {owner}")
+DROP_VIEW = SQL("DROP VIEW IF EXISTS {view}")
 LOCK_TABLE = SQL("\n    LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;")
 
 
@@ -47,6 +68,8 @@ def steps(delta: Delta) -> Iterator[Step]:
     """
     for new in delta.create:
         yield _create_table(delta.table, new)
+    for rename in delta.rename_tables:
+        yield _create_view(delta.table, rename)
     locks = (lock(LockMode.ACCESS_EXCLUSIVE, delta.table),)
     for column in delta.add:
         drop = DROP_COLUMN.format(table=qualified(delta.table), column=Identifier(column.name))
@@ -112,6 +135,34 @@ def _create_table(table: Table, new: NewTable) -> Statement:
             ),
         ),
     )
+
+
+def _create_view(table: Table, rename: TableRename) -> Statement:
+    """A view that PostgreSQL itself makes writable: one table, all columns, as they are."""
+    view = Table(table.schema, rename.to)
+    locks = (lock(LockMode.ACCESS_EXCLUSIVE, view), lock(LockMode.ACCESS_SHARE, table))
+    drop = DROP_VIEW.format(view=qualified(view))
+    return Statement(
+        title=f"create view {rename.to} on {table.name}",
+        sql=tuple(map(text, _view(table, view, rename))),
+        locks=locks,
+        undo=(Statement(title=f"drop view {rename.to}", sql=(text(drop),), locks=locks[:1]),),
+    )
+
+
+def _view(table: Table, view: Table, rename: TableRename) -> Iterator[Composable]:
+    yield CREATE_VIEW.format(
+        view=qualified(view),
+        options=SQL(" WITH (security_invoker = true)") if rename.invoker else SQL(""),
+        columns=names(rename.columns),
+        table=qualified(table),
+    )
+    body = REVOKE_DEFAULTS_BODY.format(view=Literal(text(qualified(view))))
+    yield REVOKE_DEFAULTS.format(body=Literal(text(body)))
+    yield GRANT_OWNER.format(view=qualified(view), owner=Identifier(rename.owner))
+    yield from grants(rename.grants, qualified(view))
+    for column, grant in rename.column_grants:
+        yield from grants([grant], qualified(view), column)
 
 
 def _create(table: Table, new: NewTable) -> Iterator[Composable]:

@@ -73,6 +73,8 @@ class Statement:
     """The trigger on whose work this statement relies: what was compared for it must be fresh."""
     require: str = ""
     """Of an undo: raises while it may not run. Asked before an abort begins, and part of `sql` as well."""
+    loss: str = ""
+    """A query that says how much is lost with it. Such steps come last in contract, and tell before they begin."""
     undo: tuple[Undo, ...] = ()
     op: Literal["statement"] = "statement"
 

@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.fixtures.processes",
     "tests.fixtures.in_process",
     "tests.fixtures.shops",
+    "tests.fixtures.lint",
 ]
 
 

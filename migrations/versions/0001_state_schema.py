@@ -306,6 +306,25 @@ def upgrade() -> None:
         schema="orchestrator",
     )
     op.create_check_constraint(op.f("switch_single_check"), "switch", "single", schema="orchestrator")
+    op.create_table(
+        "measurement",
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.Column("blocks", sa.BigInteger(), nullable=False),
+        sa.Column("batches", sa.BigInteger(), nullable=False),
+        sa.Column("busy_ms", sa.Double(), nullable=False),
+        sa.Column("throttled", sa.Text(), nullable=True),
+        sa.Column("throttled_ms", sa.Double(), nullable=False),
+        sa.Column("replica_lag_s", sa.Double(), nullable=True),
+        sa.Column("wal_position", sa.BigInteger(), nullable=False),
+        sa.Column("table_bytes", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["run_id"], ["orchestrator.run.id"], name=op.f("measurement_run_id_fkey")),
+        sa.PrimaryKeyConstraint("run_id", "position", "at", name=op.f("measurement_pkey")),
+        schema="orchestrator",
+    )
     transition = sa.table("transition", *(sa.column(name, sa.Text()) for name in COLUMNS), schema="orchestrator")
     op.bulk_insert(transition, [dict(zip(COLUMNS, row, strict=True)) for row in TRANSITIONS])
     for statement in (CHECK_TRANSITION, TRANSITION_TRIGGER, REFUSE_CHANGE, APPEND_ONLY_TRIGGER):

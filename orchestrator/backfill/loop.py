@@ -333,7 +333,11 @@ class Loop:
 
     def _prepare(self, connection: Connection, *, timeout_ms: int) -> Control:
         self._settings(connection, timeout_ms=timeout_ms)
-        return self.claim.fence(connection)
+        control = self.claim.fence(connection)
+        # before anything is written: whoever paused while the batch before was under way waits for that one alone
+        self.claim.obey(control)
+        self.claim.check()
+        return control
 
     def _settings(self, connection: Connection, *, timeout_ms: int) -> None:
         """Ours, whatever the role's defaults, and for this transaction alone."""

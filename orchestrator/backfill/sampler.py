@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from orchestrator.backfill.health import Failed, Outcome, Reading, enabled
 from orchestrator.backfill.signals import READERS, Place
-from orchestrator.database import driver, primary_message, run
+from orchestrator.database import apart, driver, primary_message
 from orchestrator.knobs import Knobs
 
 logger = logging.getLogger(__name__)
@@ -107,11 +107,7 @@ class Sampler:
 
     def _connected(self) -> Connection:
         if self._connection is None:
-            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            # not to go back among the others with these settings: closed at the end
-            connection.detach()
-            self._connection = connection
-            run(connection, SESSION)
+            self._connection = apart(self._engine, SESSION)
         return self._connection
 
     def _disconnect(self) -> None:

@@ -169,6 +169,15 @@ class TableFacts:
     may_create: bool
     partitioned: bool
     inherits: bool
+    owner: str = ""
+    row_security: bool = False
+    """Whether policies apply to anybody."""
+    grants: tuple[Grant, ...] = ()
+    """Privileges on the table as a whole; the owner's own are left out."""
+    users: tuple[Dependent, ...] = ()
+    """What would stop DROP TABLE, foreign keys apart; where a change asks for it."""
+    mentioned_in: tuple[str, ...] = ()
+    """Functions whose body has the table's name as a word; where a change asks for it."""
     exists: bool = True
     """False: a change of the plan is to make it, and `drafted` is all there is to know."""
     drafted: Drafted | None = None

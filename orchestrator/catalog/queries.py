@@ -24,6 +24,7 @@ SELECT pg_has_role(c.relowner, 'USAGE') AS owned,
        c.relkind = 'p' OR c.relispartition AS partitioned,
        EXISTS (SELECT 1 FROM pg_inherits i WHERE (i.inhrelid = c.oid OR i.inhparent = c.oid)) AS inherits,
        row_security_active(c.oid) AS row_security_applies,
+       c.relrowsecurity AS row_security, pg_get_userbyid(c.relowner) AS owner,
        c.reltuples::float8 AS rows,
        pg_relation_size(c.oid) AS bytes,
        pg_indexes_size(c.oid) AS index_bytes
@@ -69,6 +70,44 @@ LEFT JOIN pg_collation co ON co.oid = a.attcollation
 LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = %(oid)s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
+"""
+
+TABLE_GRANTS = """
+SELECT x.privilege_type, r.rolname, x.is_grantable
+FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) x LEFT JOIN pg_roles r ON r.oid = x.grantee
+WHERE c.oid = %(oid)s AND x.grantee <> c.relowner ORDER BY 2 NULLS FIRST, 1
+"""
+
+# what goes with the table (its type, its indexes, its sequences), and then what depends on that and does not go
+TABLE_USERS = """
+WITH RECURSIVE goes(classid, objid) AS (
+  SELECT 'pg_class'::regclass::oid, %(oid)s::oid
+  UNION
+  SELECT d.classid, d.objid FROM goes g JOIN pg_depend d ON d.refclassid = g.classid AND d.refobjid = g.objid
+  WHERE d.deptype IN ('a', 'i', 'P', 'S')
+)
+SELECT DISTINCT '' AS column,
+       CASE WHEN v.relkind = 'v' THEN 'view' WHEN v.relkind = 'm' THEN 'materialized view'
+            WHEN d.classid = 'pg_rewrite'::regclass THEN 'rule' WHEN d.classid = 'pg_proc'::regclass THEN 'function'
+            WHEN d.classid = 'pg_policy'::regclass THEN 'policy' ELSE 'object' END AS kind,
+       CASE WHEN v.relkind IN ('v', 'm') THEN v.oid::regclass::text
+            ELSE pg_describe_object(d.classid, d.objid, d.objsubid) END AS name
+FROM goes g JOIN pg_depend d ON d.refclassid = g.classid AND d.refobjid = g.objid AND d.deptype = 'n'
+LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+LEFT JOIN pg_class v ON v.oid = r.ev_class
+WHERE NOT EXISTS (SELECT FROM goes o WHERE o.classid = d.classid AND o.objid = d.objid)
+  AND NOT (d.classid = 'pg_constraint'::regclass AND EXISTS (
+    SELECT FROM pg_constraint f WHERE f.oid = d.objid AND f.contype = 'f'))
+UNION SELECT '', 'extension', e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+WHERE d.classid = 'pg_class'::regclass AND d.objid = %(oid)s AND d.deptype = 'e'
+ORDER BY 2, 3
+"""
+
+BODIES = """
+SELECT p.oid::regprocedure::text AS name, p.prosrc AS body
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE p.prosqlbody IS NULL AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'orchestrator')
+  AND strpos(p.prosrc, %(table)s) > 0 ORDER BY 1
 """
 
 COLUMN_GRANTS = """

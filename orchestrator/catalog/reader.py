@@ -156,12 +156,22 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
         writers=tuple(row["rolname"] for row in fetch(connection, queries.WRITERS, parameters)),
         publications=tuple(row["pubname"] for row in fetch(connection, queries.PUBLICATIONS, parameters)),
         taken_names=frozenset(taken),
+        grants=tuple(map(_grant, fetch(connection, queries.TABLE_GRANTS, parameters))),
         **facts,
+        **(_uses(connection, table, parameters) if wanted.uses else {}),
     )
 
 
 def _valid_checks(rows: Iterable[RowMapping]) -> dict[str, str]:
     return {row["name"]: row["definition"] for row in rows if row["type"] == "c" and row["validated"]}
+
+
+def _uses(connection: Connection, table: Table, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    bodies = fetch(connection, queries.BODIES, parameters)
+    return {
+        "users": tuple(Dependent(**row) for row in fetch(connection, queries.TABLE_USERS, parameters)),
+        "mentioned_in": tuple(row["name"] for row in bodies if _is_word(table.name, row["body"])),
+    }
 
 
 def _made(wanted: Wanted) -> set[str]:
@@ -292,5 +302,9 @@ def _statistics(row: RowMapping, successors: Successors) -> Statistics:
 
 def _trigger(row: RowMapping, columns: Iterable[str]) -> TriggerFacts:
     # a trigger's body is opaque to PostgreSQL: a word in it is a hint, not a proof
-    mentions = tuple(name for name in columns if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", row["body"]))
+    mentions = tuple(name for name in columns if _is_word(name, row["body"]))
     return TriggerFacts(**{key: value for key, value in row.items() if key != "body"}, mentions=mentions)
+
+
+def _is_word(name: str, body: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", body) is not None

@@ -161,12 +161,15 @@ class Wanted:
     questions: tuple[Question, ...] = ()
     draft: Draft | None = None
     """The table itself, where the change makes it."""
+    uses: bool = False
+    """Who uses the table as a whole."""
 
     def __or__(self, other: Wanted) -> Wanted:
         return Wanted(
             {**self.renames, **other.renames},
             tuple(dict.fromkeys((*self.questions, *other.questions))),
             self.draft or other.draft,
+            self.uses or other.uses,
         )
 
 

@@ -122,18 +122,19 @@ class Progress:
     @property
     def eta_s(self) -> float | None:
         """Seconds to go at the rate so far, throttled time included; None before there is something to go by."""
-        return self._to_go(self._elapsed_s)
+        return self.to_go(self._elapsed_s)
 
     @property
     def eta_unthrottled_s(self) -> float | None:
         """The same, should nothing throttle any more."""
-        return self._to_go(self._elapsed_s - self.throttled_ms / 1000)
+        return self.to_go(self._elapsed_s - self.throttled_ms / 1000)
 
     @property
     def _elapsed_s(self) -> float:
         return (self.updated_at - self.started_at).total_seconds()
 
-    def _to_go(self, spent_s: float) -> float | None:
+    def to_go(self, spent_s: float) -> float | None:
+        """The same, where what was done has taken so long."""
         if self.finished_at is not None or self.fraction < 0.01 or self._elapsed_s < 1:
             return None
         return max(0.0, spent_s) / self.fraction * (1 - self.fraction)

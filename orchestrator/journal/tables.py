@@ -202,6 +202,26 @@ event = Table(
     Index("event_run_id_idx", "run_id", "id"),
 )
 
+# the time series of a batched step: counters as they were at a moment, from which rates follow
+measurement = Table(
+    "measurement",
+    metadata,
+    _run_id(),
+    Column("position", Integer, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("epoch", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("blocks", BigInteger, nullable=False),
+    Column("batches", BigInteger, nullable=False),
+    Column("busy_ms", Double, nullable=False),
+    Column("throttled", Text),
+    Column("throttled_ms", Double, nullable=False),
+    Column("replica_lag_s", Double),
+    Column("wal_position", BigInteger, nullable=False),
+    Column("table_bytes", BigInteger),
+    PrimaryKeyConstraint("run_id", "position", "at"),
+)
+
 transition = Table(
     "transition",
     metadata,

@@ -18,7 +18,7 @@ except SystemExit as ended:
 print(*sorted(sys.modules), sep=chr(10))
 """
 # pydantic is not among them: typer itself loads it, to read the arguments
-HEAVY = {"alembic", "mako", "yaml", "rich.console", "rich.progress", "tenacity", "orchestrator.runner"}
+HEAVY = {"alembic", "mako", "yaml", "rich.console", "rich.progress", "tenacity", "matplotlib", "orchestrator.runner"}
 
 
 @pytest.mark.parametrize("words", [["status"], ["status", "rename-email", "--json"], ["--help"]], ids=" ".join)

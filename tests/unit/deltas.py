@@ -3,6 +3,7 @@
 from phases.delta import (
     Default,
     Delta,
+    DroppedForeignKey,
     ForeignKey,
     Grant,
     Identity,
@@ -10,13 +11,17 @@ from phases.delta import (
     Link,
     NewColumn,
     NewSequence,
+    NewTable,
     NotNull,
     OwnedSequence,
     Proof,
     Statistics,
     Sync,
     Table,
+    TableColumn,
     TableConstraint,
+    TableKey,
+    TableRename,
     UniqueKey,
 )
 
@@ -37,6 +42,44 @@ def plain() -> Delta:
         add=(NewColumn(name="email_address", type="text"),),
         drop=("email",),
         key=("id",),
+    )
+
+
+def whole() -> Delta:
+    """Tables that come, go and change their names, under names that want quoting."""
+    table = Table('sche"ma', 'we"ird%1')
+    other = Table("public", "select")
+    return Delta(
+        table=table,
+        key=("order",),
+        create=(
+            NewTable(
+                name='we"ird%1',
+                columns=(
+                    TableColumn(name="order", type="bigint", identity="ALWAYS", not_null=True, comment="100% 'it'"),
+                    TableColumn(name='a"%s', type="text", collation=("pg_catalog", "C"), default="'100%'::text"),
+                ),
+                keys=(
+                    TableKey(name='p"key', columns=("order",), primary=True),
+                    TableKey(name="no%two", columns=('a"%s', "order"), nulls_distinct=False),
+                ),
+                checks=(("che'ck", 'CHECK (("a""%s" ~~ \'%@%\'::text))'),),
+                indexes=(('i"x', 'USING btree (lower("a""%s")) WHERE ("order" > 0)'),),
+                comment="it's 100% new",
+                grants=(Grant(privilege="SELECT", grantee='ro"le', grantable=False),),
+            ),
+        ),
+        drop_foreign_keys=(DroppedForeignKey(table=table, name='f"k%', references=other),),
+        drop_tables=(table,),
+        rename_tables=(
+            TableRename(
+                to='new"%s',
+                columns=("order", 'a"%s'),
+                owner='ow"ner',
+                grants=(Grant(privilege="SELECT", grantee=None, grantable=False),),
+                column_grants=(('a"%s', Grant(privilege="UPDATE", grantee='ro"le', grantable=True)),),
+            ),
+        ),
     )
 
 

@@ -64,12 +64,12 @@ ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "lo""ose%" DROP NOT NULL;
 --   -- look for nulls in lo"ose%
 --   -- long, harmless: ACCESS SHARE on "sche""ma"."we""ird%1"
 --   DO '
-BEGIN
-  IF EXISTS (SELECT FROM "sche""ma"."we""ird%1" WHERE "lo""ose%" IS NOT DISTINCT FROM NULL) THEN
-    RAISE not_null_violation USING MESSAGE = ''column "lo"ose%" has nulls'';
-  END IF;
-END
-';
+--   BEGIN
+--     IF EXISTS (SELECT FROM "sche""ma"."we""ird%1" WHERE "lo""ose%" IS NOT DISTINCT FROM NULL) THEN
+--       RAISE not_null_violation USING MESSAGE = ''column "lo"ose%" has nulls'';
+--     END IF;
+--   END
+--   ';
 --   -- broken by: SELECT ctid FROM "sche""ma"."we""ird%1" WHERE "lo""ose%" IS NOT DISTINCT FROM NULL LIMIT 10;
 -- undo:
 --   -- add a check on lo"ose%
@@ -94,12 +94,12 @@ ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "it's" DROP NOT NULL;
 --   -- look for nulls in it's
 --   -- long, harmless: ACCESS SHARE on "sche""ma"."we""ird%1"
 --   DO '
-BEGIN
-  IF EXISTS (SELECT FROM "sche""ma"."we""ird%1" WHERE "it''s" IS NOT DISTINCT FROM NULL) THEN
-    RAISE not_null_violation USING MESSAGE = ''column "it''''s" has nulls'';
-  END IF;
-END
-';
+--   BEGIN
+--     IF EXISTS (SELECT FROM "sche""ma"."we""ird%1" WHERE "it''s" IS NOT DISTINCT FROM NULL) THEN
+--       RAISE not_null_violation USING MESSAGE = ''column "it''''s" has nulls'';
+--     END IF;
+--   END
+--   ';
 --   -- broken by: SELECT ctid FROM "sche""ma"."we""ird%1" WHERE "it's" IS NOT DISTINCT FROM NULL LIMIT 10;
 -- undo:
 --   -- add a not null constraint on it's

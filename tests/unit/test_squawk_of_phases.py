@@ -1,0 +1,145 @@
+"""All SQL that the phases emit passes squawk, but for what is listed here with its reason."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from orchestrator.lint import squawk
+from orchestrator.lint.source import read
+from orchestrator.lint.squawk import Remark
+from orchestrator.lint.syntax import Statement, statements
+
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.sql"))
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What squawk may say of a statement in a file, and why it is right all the same."""
+
+    rule: str
+    why: str
+    statement: str = ""
+    files: str = ""
+
+    def covers(self, file: Path, statement: str, rule: str) -> bool:
+        return (
+            rule == self.rule
+            and re.search(self.files, file.stem) is not None
+            and re.search(self.statement, statement) is not None
+        )
+
+
+CONTRACT = "_contract$"
+ALLOWED = (
+    Allowed("require-lock-timeout", "the executor sets lock_timeout for each step, by its lock class"),
+    Allowed("require-statement-timeout", "the executor bounds how long a short step holds its lock"),
+    Allowed(
+        "prefer-robust-stmts",
+        "a step in a transaction commits together with its journal row, so it is never run twice; for one outside, "
+        "IF NOT EXISTS would take an INVALID index for the real one: the catalog is read instead",
+    ),
+    Allowed(
+        "constraint-missing-not-valid",
+        "NOT ENFORCED: PostgreSQL reads no row; squawk does not tell it from an enforced one",
+        statement="NOT ENFORCED$",
+    ),
+    Allowed(
+        "adding-foreign-key-constraint",
+        "NOT ENFORCED: PostgreSQL reads no row; squawk does not tell it from an enforced one",
+        statement="NOT ENFORCED$",
+    ),
+    Allowed(
+        "constraint-missing-not-valid",
+        "an exclusion constraint cannot be NOT VALID; the kind refuses tables above 8 MB",
+        statement=r"EXCLUDE USING",
+    ),
+    Allowed(
+        "ban-drop-constraint",
+        "the check is our own: it proved NOT NULL, so that SET NOT NULL did not scan",
+        statement=r'DROP CONSTRAINT IF EXISTS "[^;]*_not_null_[0-9a-f]{8}"$',
+        files="_constrain$",
+    ),
+    Allowed(
+        "prefer-text-field",
+        "the type is the predecessor's: what a column had, its successor has",
+        statement="ADD COLUMN",
+        files="_expand$",
+    ),
+    *(
+        Allowed(
+            rule,
+            "contract removes the old shape; no older release is running, and the operator has said so",
+            files=CONTRACT,
+        )
+        for rule in ("ban-drop-column", "ban-drop-table", "ban-drop-view", "ban-drop-constraint", "ban-alter-identity")
+    ),
+    Allowed(
+        "renaming-object",
+        "the successor takes the name that its predecessor had, once that is gone",
+        statement=r"RENAME (CONSTRAINT|TO)",
+        files=CONTRACT,
+    ),
+    Allowed(
+        "require-concurrent-index-creation",
+        "its table is made in the same transaction: it is empty, and nobody sees it yet",
+        files="whole_expand$",
+    ),
+    Allowed(
+        "ban-drop-not-null",
+        "what the plan asks for: newer code leaves the column out, and constrain or abort has its own way back",
+        files="_expand$",
+    ),
+    Allowed(
+        "adding-field-with-default",
+        "a VIRTUAL column is not stored, so nothing is written",
+        statement="VIRTUAL$",
+        files="_expand$",
+    ),
+    Allowed(
+        "ban-drop-default",
+        "an identity counts from the same statement list on",
+        statement="DROP DEFAULT$",
+        files=CONTRACT,
+    ),
+    Allowed(
+        "ban-drop-sequence",
+        "it was the run's own, and its position is the identity's",
+        statement="^DROP SEQUENCE (?!IF EXISTS)",
+        files=CONTRACT,
+    ),
+    Allowed(
+        "renaming-table",
+        "the new name was served by a view all the time, which goes in the same transaction",
+        statement="RENAME TO",
+        files=CONTRACT,
+    ),
+    *(
+        Allowed(
+            rule, "it belongs to our trigger, which goes with it", statement=f"DROP {word} IF EXISTS", files=CONTRACT
+        )
+        for rule, word in (("ban-drop-function", "FUNCTION"), ("ban-drop-sequence", "SEQUENCE"))
+    ),
+)
+
+
+def remarks_on(file: Path) -> list[tuple[Statement, Remark]]:
+    source = read(file)
+    found = statements(source)
+    return [([each for each in found if each.start <= remark.offset][-1], remark) for remark in squawk.remarks(source)]
+
+
+@pytest.mark.parametrize("file", GOLDEN, ids=lambda file: file.stem)
+def test_squawk_says_nothing_of_our_sql_that_is_not_listed(file: Path) -> None:
+    unlisted = [
+        f"{remark.rule}: {statement.text}"
+        for statement, remark in remarks_on(file)
+        if not any(allowed.covers(file, statement.text, remark.rule) for allowed in ALLOWED)
+    ]
+    assert unlisted == []
+
+
+def test_nothing_is_listed_that_squawk_does_not_say() -> None:
+    said = [(file, statement.text, remark.rule) for file in GOLDEN for statement, remark in remarks_on(file)]
+    assert [each for each in ALLOWED if not any(each.covers(*one) for one in said)] == []
