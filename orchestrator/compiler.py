@@ -14,7 +14,7 @@ from orchestrator.program import Placed, Program
 from orchestrator.succession import listed
 from phases import STEPS
 from phases.delta import Delta, Table
-from phases.step import Phase, Statement, Step, Verify
+from phases.step import Inspect, Phase, Statement, Step, Verify
 
 Refusal = tuple[str, str]
 
@@ -47,8 +47,10 @@ def compile_plan(plan: Plan, catalog: Catalog) -> Program:
 
 
 def _steps(phase: Phase, deltas: Sequence[Delta]) -> list[Step]:
-    """The steps of a phase for all tables. In contract every table is compared before anything is dropped of one."""
+    """The steps of a phase for all tables. What only looks comes first, before anything is made or dropped of one."""
     steps = [step for delta in deltas for step in STEPS[phase](delta)]
+    if phase is Phase.CONSTRAIN:
+        steps.sort(key=lambda step: not isinstance(step, Inspect))
     if phase is Phase.CONTRACT:
         steps.sort(key=_place_in_contract)
     # a foreign key between two tables that go is dropped once
@@ -92,7 +94,7 @@ def _merged(deltas: Sequence[Delta]) -> Delta:
 
 
 def _tables(delta: Delta) -> set[str]:
-    ends = {end for key in delta.foreign_keys for end in (key.table, key.references)}
+    ends = {end for key in (*delta.foreign_keys, *delta.lift_foreign_keys) for end in (key.table, key.references)}
     ends |= {end for dropped in delta.drop_foreign_keys for end in (dropped.table, dropped.references)}
     ends |= {Table(delta.table.schema, rename.to) for rename in delta.rename_tables}
     return {f"{table.schema}.{table.name}" for table in {delta.table, *ends}}
@@ -127,6 +129,7 @@ def _conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]
                 f'column "{column}" of "{table}" is both an old and a new name in this plan',
                 "make two plans of it, one after the other",
             )
+    yield from _object_conflicts(changes, catalog)
     yield from _order(changes, catalog)
     yield from _torn(changes, catalog)
     number = Counter(catalog.table(change.table).display for change in changes)
@@ -153,6 +156,26 @@ def _conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]
                     f'foreign key "{key.name}" ties two tables of this plan together',
                     "make two plans of it, one after the other",
                 )
+
+
+def _object_conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]:
+    """Indexes and constraints that several changes are about, or that stand on a column which does not stay."""
+    dealt_with = Counter((catalog.table(c.table).display, name) for c in changes for name in c.objects)
+    for (table, name), count in dealt_with.items():
+        if count > 1:
+            yield f'{count} changes are about "{name}" on "{table}"', "keep one of them, or make two plans of it"
+    for change in changes:
+        retired = {
+            (catalog.table(other.table).display, column)
+            for other in changes
+            if other is not change
+            for column in other.retires
+        }
+        for table, column in sorted(change.stands_on(catalog) & retired):
+            yield (
+                f'{change.kind} stands on column "{column}" of "{table}", which another change of this plan takes away',
+                "make two plans of it, one after the other; or name the column that takes its place",
+            )
 
 
 def _order(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]:

@@ -141,8 +141,12 @@ def run(connection: Connection, sql: str) -> int:
 
 
 def run_one(connection: Connection, sql: str) -> None:
-    """Sends one statement with somebody else's words in it: as a prepared one, which cannot be two."""
-    connection.exec_driver_sql(sql.replace("%", "%%"), {})
+    """Sends one statement with somebody else's words in it, such that it cannot be two."""
+    try:
+        # in binary format: psycopg takes the simple protocol otherwise, which runs all that a semicolon parts
+        driver(connection).cursor(binary=True).execute(sql.encode())
+    except psycopg.Error as error:
+        raise DBAPIError(sql, None, error) from error
 
 
 def fetch(connection: Connection, sql: str, parameters: Mapping[str, Any] | None = None) -> Sequence[RowMapping]:

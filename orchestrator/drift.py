@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 
 from orchestrator import departure
-from orchestrator.catalog import Catalog
+from orchestrator.catalog import Catalog, TableFacts
 from orchestrator.compiler import deltas_of
 from orchestrator.context import Context
+from orchestrator.dropping import before, key_before
 from orchestrator.errors import CatalogDrifted, NotInDatabase
 from orchestrator.journal.store import Run
 from orchestrator.plan import restore
@@ -69,8 +70,22 @@ def without_ours(catalog: Catalog, deltas: Sequence[Delta]) -> Catalog:
             facts = facts.with_nulls(delta.not_null).with_not_null(delta.loosen)
             foreign_keys = tuple(key for key in facts.foreign_keys if (key.table, key.name) not in made)
             facts = replace(facts, foreign_keys=foreign_keys, exists=facts.exists and not delta.create)
+            facts = _with_lifted(facts, delta)
         tables[name] = facts
     return replace(catalog, tables=tables)
+
+
+def _with_lifted(facts: TableFacts, delta: Delta) -> TableFacts:
+    """The table with the constraints that expand has dropped."""
+    there = {each.name for each in facts.constraints} | {each.name for each in facts.foreign_keys}
+    return replace(
+        facts,
+        constraints=(*facts.constraints, *(before(each) for each in delta.lift if each.name not in there)),
+        foreign_keys=(
+            *facts.foreign_keys,
+            *(key_before(each) for each in delta.lift_foreign_keys if each.name not in there),
+        ),
+    )
 
 
 def _made_by(delta: Delta) -> set[str]:
@@ -105,6 +120,12 @@ _PARTS = {
     "identities": "identity of",
     "sequences": "sequence",
     "not_null": "NOT NULL of",
+    "drop_indexes": "index",
+    "drop_constraints": "constraint",
+    "rename_constraints": "constraint",
+    "lift": "constraint",
+    "lift_foreign_keys": "foreign key",
+    "reindex": "index",
     "loosen": "NOT NULL of",
     "proofs": "check of not null of",
     "key": "primary key column",

@@ -80,6 +80,13 @@ class NotInDatabase(PlanError):
     """A table or column that the plan names is not there."""
 
 
+class NoLongerPossible(NotInDatabase):
+    """PostgreSQL rejects what a plan says, which it took when the plan was compiled."""
+
+    def __init__(self, table: str, message: str) -> None:
+        super().__init__(f'the plan no longer fits table "{table}": {message}')
+
+
 class TableNotFound(NotInDatabase):
     """The plan names a table that the database does not have."""
 

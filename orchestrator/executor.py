@@ -24,7 +24,7 @@ from orchestrator.journal.store import StepRow
 from orchestrator.program import load_step
 from orchestrator.report import Reporter
 from orchestrator.settings import Settings
-from phases.step import Batches, BuildIndex, DropIndex, LockClass, Statement, Step, Verify
+from phases.step import Batches, BuildIndex, DropIndex, Inspect, LockClass, Reindex, Statement, Step, Verify
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,12 @@ FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
 WHERE n.nspname = %(schema)s AND c.relname = %(name)s
+"""
+# of the index itself or of a leftover: while it lasts, the progress view names now one, now the other
+BEING_REBUILT = """
+SELECT FROM pg_catalog.pg_stat_progress_create_index p
+JOIN pg_catalog.pg_class c ON c.oid = p.index_relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE p.datname = pg_catalog.current_database() AND n.nspname = %(schema)s AND c.relname = ANY (%(names)s)
 """
 
 
@@ -90,6 +96,10 @@ class Executor:
                     self._begin(row)
                     self._autocommit(row.position, step, step.sql)
                     self._note(done)
+                case Reindex():
+                    self._reindex(row, step, done)
+                case Inspect():
+                    self._inspect(row.position, step, done)
                 case Batches():
                     self._begin(row)
                     with Meter(self, row.position, step.table):
@@ -116,7 +126,11 @@ class Executor:
     def undo(self, row: StepRow) -> None:
         """Runs what takes a step back, and notes it; a step without undo is only noted."""
         self.claim.check()
-        for undo in load_step(row.payload).undo:
+        step = load_step(row.payload)
+        if isinstance(step, Reindex):
+            self._await_reindex(step)
+            self._remove_leftovers(row, step)
+        for undo in () if isinstance(step, Reindex) else step.undo:
             with self._told(undo):
                 match undo:
                     case Statement():
@@ -305,7 +319,7 @@ class Executor:
         if query is not None:
             with self.engine.connect() as connection:
                 rows = fetch(connection, query)
-            lines += [f"  row {', '.join(f'{key}={value!r}' for key, value in row.items())}" for row in rows]
+            lines += map(_as_line, rows)
         return StepFailed("\n".join(lines), f"put these rows right, then: {self.again}")
 
     # indexes
@@ -384,6 +398,67 @@ class Executor:
                 run(connection, self.tagged(sql, position))
         self._note_wait(position, watched)
 
+    def _reindex(self, row: StepRow, step: Reindex, done: Callable[[Connection], None]) -> None:
+        """What an interrupted try has left goes first; then it is done again, whether or not it was through."""
+        if row.status == "pending":
+            self._claim_leftovers(row, step)
+        else:
+            self._await_reindex(step)
+            self._remove_leftovers(row, step)
+        try:
+            self._autocommit(row.position, step, step.sql)
+        except StepFailed:
+            self._remove_leftovers(row, step)
+            raise
+        self._note(done)
+
+    def _claim_leftovers(self, row: StepRow, step: Reindex) -> None:
+        """From here on what has such a name is ours."""
+        with self.engine.begin() as connection:
+            for name in step.leftovers:
+                if fetch(connection, INDEX_STATE, {"schema": step.schema, "name": name}):
+                    raise StepFailed(
+                        f'there is already a relation "{step.schema}.{name}", and it is not ours',
+                        f"an interrupted REINDEX leaves such an index: drop it, then: {self.again}",
+                    )
+            self.claim.fence(connection)
+            store.step_started(connection, self.claim.run.id, row.position)
+
+    def _await_reindex(self, step: Reindex) -> None:
+        """The server process of a runner that was killed knows nothing of that and works on."""
+        names = [step.name, *step.leftovers]
+        while True:
+            with self.engine.connect() as connection:
+                if not fetch(connection, BEING_REBUILT, {"schema": step.schema, "names": names}):
+                    return
+            self.reporter.note(f"waiting for a rebuild of {step.name} that is still under way")
+            self._sleep(1)
+
+    def _remove_leftovers(self, row: StepRow, step: Reindex) -> None:
+        for undo, name in zip(step.undo, step.leftovers, strict=True):
+            with self.engine.connect() as connection:
+                found = fetch(connection, INDEX_STATE, {"schema": step.schema, "name": name})
+            # one that is valid serves somebody: no REINDEX has left it
+            if found and found[0]["valid"] is False:
+                assert isinstance(undo, DropIndex)
+                self.reporter.note(f"removing what is left of an interrupted rebuild of {step.name}")
+                self._autocommit(row.position, undo, undo.sql)
+
+    # rows that stand against what follows
+
+    def _inspect(self, position: int, step: Inspect, done: Callable[[Connection], None]) -> None:
+        """One read of the table, as VALIDATE would read it; it fails with the rows that VALIDATE would fail on."""
+        with self.engine.begin() as connection:
+            set_local(connection, lock_timeout=0, statement_timeout=0, row_security="off", transaction_read_only="on")
+            with self._translated(step, connection):
+                rows = fetch(connection, self.tagged(step.sql, position))
+        if rows:
+            raise StepFailed(
+                "\n".join((f"{step.title}: there are some", *map(_as_line, rows))),
+                f"nothing was changed; put these rows right, then: {self.again}",
+            )
+        self._note(done)
+
     def not_verified(self, step: Verify, rows: int, keys: list[str]) -> NotVerified:
         """The error of a comparison that failed."""
         listing = "".join(f"\n  {key}" for key in keys)
@@ -392,6 +467,10 @@ class Executor:
             f'has trigger "{step.guard}" been disabled for a while, or does a later trigger change these columns? '
             f"set these rows right, then: {self.again}",
         )
+
+
+def _as_line(row: RowMapping) -> str:
+    return f"  row {', '.join(f'{key}={value!r}' for key, value in row.items())}"
 
 
 def failed(title: str, error: DBAPIError, again: str) -> StepFailed:

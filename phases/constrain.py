@@ -6,14 +6,17 @@ from collections.abc import Iterator
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
+from phases import inspection
 from phases.delta import Delta, ForeignKey, Index, NotNull, Statistics, Table, TableConstraint, UniqueKey
-from phases.names import derived
+from phases.names import derived, leftovers
 from phases.sql import catalog_sql, comment, lock, names, qualified, text
-from phases.step import BuildIndex, DropIndex, LockMode, Statement, Step
+from phases.step import BuildIndex, DropIndex, LockMode, Reindex, Statement, Step
 
 CREATE_INDEX = SQL("CREATE {unique}INDEX CONCURRENTLY {name} ON {table} {definition}")
+REINDEX = SQL("REINDEX INDEX CONCURRENTLY {name}")
 DROP_INDEX = SQL("DROP INDEX CONCURRENTLY IF EXISTS {name}")
 ADD_UNIQUE = SQL("ALTER TABLE {table} ADD CONSTRAINT {name} UNIQUE USING INDEX {index}{deferral}")
+ADD_PRIMARY_KEY = SQL("ALTER TABLE {table} ADD CONSTRAINT {name} PRIMARY KEY USING INDEX {index}{deferral}")
 ADD_CONSTRAINT = SQL("ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
 ADD_NOT_VALID = SQL("ALTER TABLE {table} ADD CONSTRAINT {name} {definition} NOT VALID")
 VALIDATE = SQL("ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
@@ -44,7 +47,13 @@ VIOLATIONS = SQL("SELECT {keys} FROM {table} WHERE {condition} LIMIT 10")
 
 
 def steps(delta: Delta) -> Iterator[Step]:
-    """Indexes first (keys and foreign keys stand on them), ANALYZE last (it reads what the planner will use)."""
+    """What may stand against it first, before anything is made; then indexes (keys and foreign keys stand on them).
+
+    ANALYZE comes last: it reads what the planner will use.
+    """
+    yield from inspection.steps(delta)
+    for name in delta.reindex:
+        yield _reindex(delta.table, name)
     for index in delta.indexes:
         yield _build(delta.table, index)
     for key in delta.unique_keys:
@@ -54,10 +63,14 @@ def steps(delta: Delta) -> Iterator[Step]:
         yield _create_statistics(delta.table, statistics)
     for column in delta.not_null:
         yield from _set_not_null(delta, column)
+    for key in delta.unique_keys:
+        if key.primary and key.old_name is None:
+            # its columns are NOT NULL by now: else it would scan the table for nulls under ACCESS EXCLUSIVE
+            yield _attach(delta.table, key)
     for constraint in delta.constraints:
-        yield from _add_constraint(delta, constraint)
+        yield from add_constraint(delta, constraint)
     for foreign_key in delta.foreign_keys:
-        yield from _add_foreign_key(foreign_key)
+        yield from add_foreign_key(foreign_key)
     # what is only told to be not null reads as before
     if delta.add or delta.indexes or delta.statistics or _fills(delta):
         yield _analyze(delta.table)
@@ -81,6 +94,24 @@ def drop_index(table: Table, name: str) -> DropIndex:
         title=f"drop index {name}",
         sql=text(DROP_INDEX.format(name=Identifier(table.schema, name))),
         locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),),
+    )
+
+
+def _reindex(table: Table, name: str) -> Reindex:
+    """SHARE UPDATE EXCLUSIVE: a new index beside the old one, which then takes over its name and all that hangs on it.
+
+    Not built beside it under another name by ourselves: the index of a primary key, or one that a foreign key refers
+    to, could only be exchanged with its constraint.
+    """
+    left = leftovers(name)
+    return Reindex(
+        title=f"reindex {name}",
+        schema=table.schema,
+        name=name,
+        sql=text(REINDEX.format(name=Identifier(table.schema, name))),
+        leftovers=left,
+        locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),),
+        undo=tuple(drop_index(table, each) for each in left),
     )
 
 
@@ -124,14 +155,14 @@ def _finish(name: Identifier, index: Index) -> Iterator[Composable]:
 
 def _attach(table: Table, key: UniqueKey) -> Statement:
     """ACCESS EXCLUSIVE, catalog only: the index is there and valid."""
-    add = ADD_UNIQUE.format(
+    add = (ADD_PRIMARY_KEY if key.primary else ADD_UNIQUE).format(
         table=qualified(table),
         name=Identifier(key.name),
         index=Identifier(key.index),
         deferral=catalog_sql(key.deferral),
     )
     return Statement(
-        title=f"add unique constraint {key.name}",
+        title=f"add {'primary key' if key.primary else 'unique constraint'} {key.name}",
         sql=(text(add), *map(text, comment("CONSTRAINT", Identifier(key.name), key.comment, table))),
         locks=(lock(LockMode.ACCESS_EXCLUSIVE, table),),
         undo=(drop_constraint(table, key.name),),
@@ -160,9 +191,9 @@ def _set_not_null(delta: Delta, column: str) -> Iterator[Step]:
     """SET NOT NULL scans the table under ACCESS EXCLUSIVE unless a valid check proves it: so a check comes first."""
     theirs = any(proof.column == column for proof in delta.proofs)
     if not theirs:
-        if not _filled(delta, column):
+        if column not in delta.no_nulls and not _filled(delta, column):
             yield look_for_nulls(delta, column)
-        yield from _add_constraint(delta, _not_null_check(delta.table, column))
+        yield from add_constraint(delta, _not_null_check(delta.table, column))
     table, name = qualified(delta.table), Identifier(column)
     locks = (lock(LockMode.ACCESS_EXCLUSIVE, delta.table),)
     drop = DROP_NOT_NULL.format(table=table, column=name)
@@ -258,7 +289,7 @@ def look_for_nulls(delta: Delta, column: str) -> Statement:
     )
 
 
-def _add_constraint(delta: Delta, constraint: TableConstraint) -> Iterator[Step]:
+def add_constraint(delta: Delta, constraint: TableConstraint) -> Iterator[Statement]:
     """NOT VALID under a short ACCESS EXCLUSIVE, then a scan under SHARE UPDATE EXCLUSIVE.
 
     After the backfill, never before: a NOT VALID check already rejects any UPDATE of a row that breaks it.
@@ -297,7 +328,7 @@ def _violations(delta: Delta, constraint: TableConstraint) -> str | None:
     )
 
 
-def _add_foreign_key(key: ForeignKey) -> Iterator[Step]:
+def add_foreign_key(key: ForeignKey) -> Iterator[Statement]:
     """SHARE ROW EXCLUSIVE on both tables for a moment, then a scan that stops nobody."""
     table, name = qualified(key.table), Identifier(key.name)
     definition = FOREIGN_KEY.format(

@@ -68,6 +68,8 @@ def steps(delta: Delta) -> Iterator[Step]:
         yield drop_constraint(dropped.table, dropped.name, dropped.references)
     for name in delta.drop_indexes:
         yield drop_index(delta.table, name)
+    for name in delta.drop_constraints:
+        yield drop_constraint(delta.table, name)
     for table in delta.drop_tables:
         yield _drop_table(table)
     for rename in delta.rename_tables:
@@ -212,6 +214,7 @@ def _renames(delta: Delta) -> Iterator[Composable]:
     constraints = [
         *((key.name, key.rename_to) for key in delta.unique_keys),
         *((constraint.name, constraint.rename_to) for constraint in delta.constraints),
+        *((renamed.old_name, renamed.name) for renamed in delta.rename_constraints),
     ]
     for old, new in constraints:
         if new is not None:

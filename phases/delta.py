@@ -144,6 +144,17 @@ class Sync:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Duplicates:
+    """How rows that a unique index would refuse are found before it is built."""
+
+    expressions: tuple[str, ...]
+    """The keys of the index over the row, as PostgreSQL prints them."""
+    predicate: str | None = None
+    nulls_equal: bool = False
+    """NULLS NOT DISTINCT (15+)."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Index:
     """An index to be built; in the likeness of an old one where it takes over from that."""
 
@@ -162,6 +173,8 @@ class Index:
     """Its predecessor goes with its constraint or with the old column, not by itself."""
     clustered: bool = False
     replica_identity: bool = False
+    inspected: Duplicates | None = None
+    """Rows may stand against it: they are looked for before anything is built."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,8 +204,20 @@ class TableConstraint:
     enforced: bool = True
     violated_by: str | None = None
     """Condition on a row that breaks it, for the report."""
+    inspected: bool = False
+    """Rows may break it: they are looked for before it is added."""
     comment: str | None = None
     rename_to: NameKept = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equality:
+    """How a foreign key compares two columns."""
+
+    operator: str
+    """As PostgreSQL prints it: `OPERATOR(schema.=)`."""
+    collation: tuple[str, str] | None = None
+    """Where the two columns have different ones: that of the column referred to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +238,9 @@ class ForeignKey:
     deferral: str = ""
     validated: bool = True
     enforced: bool = True
+    inspected: tuple[Equality, ...] = ()
+    """How each column is compared with the one it refers to. Where that is given, rows may break the key: they are
+    looked for before it is added."""
     comment: str | None = None
     rename_to: NameKept = None
 
@@ -283,6 +311,14 @@ class OwnedSequence:
     schema: str
     name: str
     column: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renamed:
+    """A constraint that gets another name at contract."""
+
+    old_name: str
+    name: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -376,6 +412,16 @@ class Delta:
     drop_foreign_keys: tuple[DroppedForeignKey, ...] = ()
     drop_indexes: tuple[str, ...] = ()
     """Indexes that go at contract without a successor, concurrently."""
+    reindex: tuple[str, ...] = ()
+    """Indexes that are built anew, under their own names."""
+    no_nulls: tuple[str, ...] = ()
+    """Columns of `not_null` that may hold nulls: these are looked for before anything is added."""
+    lift: tuple[TableConstraint, ...] = ()
+    """Constraints that expand drops, so that newer code may break them; an abort adds them again."""
+    lift_foreign_keys: tuple[ForeignKey, ...] = ()
+    drop_constraints: tuple[str, ...] = ()
+    """Constraints that go at contract without a successor; foreign keys are in `drop_foreign_keys`."""
+    rename_constraints: tuple[Renamed, ...] = ()
     drop_sequences: tuple[Table, ...] = ()
     """Sequences that go with the column they belong to."""
     create: tuple[NewTable, ...] = ()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from phases.constrain import DROP_NOT_NULL, restore_not_null
+from phases.constrain import DROP_NOT_NULL, add_constraint, add_foreign_key, drop_constraint, restore_not_null
 from phases.delta import Delta, NewColumn, NewTable, Table, TableColumn, TableKey, TableRename
 from phases.sql import catalog_sql, comment, grants, lock, names, qualified, shown, text
 from phases.step import LockMode, Statement, Step
@@ -61,7 +62,7 @@ LOCK_TABLE = SQL("\n    LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;")
 
 
 def steps(delta: Delta) -> Iterator[Step]:
-    """One step a column. ACCESS EXCLUSIVE, catalog only: no row is touched.
+    """One step a column, or a constraint that newer code may break. ACCESS EXCLUSIVE, catalog only.
 
     A column that takes over from another has no default before contract: it would hide from the trigger whether a
     writer gave a value.
@@ -87,6 +88,19 @@ def steps(delta: Delta) -> Iterator[Step]:
             locks=locks,
             undo=tuple(restore_not_null(delta, not_null)),
         )
+    for constraint in delta.lift:
+        dropped = drop_constraint(delta.table, constraint.name)
+        yield replace(dropped, undo=tuple(_again(dropped, add_constraint(delta, constraint))))
+    for key in delta.lift_foreign_keys:
+        dropped = drop_constraint(key.table, key.name, key.references)
+        yield replace(dropped, undo=tuple(_again(dropped, add_foreign_key(key))))
+
+
+def _again(dropped: Statement, steps: Iterator[Statement]) -> Iterator[Statement]:
+    """The statements that add a constraint, so that they may be run twice: NOT VALID, then validated."""
+    added = next(steps)
+    yield replace(added, sql=(*dropped.sql, *added.sql), locks=dropped.locks, undo=())
+    yield from steps
 
 
 def _add(table: Table, column: NewColumn) -> Iterator[Composable]:

@@ -53,6 +53,16 @@ def counter_of(plan: str, table: str) -> str:
     return derived(f"orchestrator_conflicts_{_word(plan)}", plan, table)
 
 
+def leftovers(index: str) -> tuple[str, ...]:
+    """What an interrupted REINDEX CONCURRENTLY of this index leaves behind: the new index, or the old one.
+
+    As makeObjectName() of PostgreSQL has it, where no other index has that name already.
+    """
+    return tuple(
+        f"{index.encode()[: MAX_BYTES - len(label)].decode(errors='ignore')}{label}" for label in ("_ccnew", "_ccold")
+    )
+
+
 def _word(text: str) -> str:
     return re.sub(r"\W", "_", text)
 

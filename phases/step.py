@@ -116,6 +116,35 @@ class DropIndex:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reindex:
+    """REINDEX INDEX CONCURRENTLY: outside a transaction; what an interrupted one leaves has a name that we know."""
+
+    title: str
+    schema: str
+    name: str
+    sql: str
+    leftovers: tuple[str, ...]
+    """Names under which it leaves an invalid index behind; nobody else's had them when the run was planned."""
+    locks: tuple[Lock, ...]
+    undo: tuple[Undo, ...] = ()
+    op: Literal["reindex"] = "reindex"
+    lock_class: LockClass = field(default=LockClass.LONG, init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspect:
+    """Looks for rows against which a later step would fail, before anything is made of it: reads only."""
+
+    title: str
+    sql: str
+    """A query for the keys of the first of them; finding none is what lets the run go on."""
+    locks: tuple[Lock, ...]
+    undo: tuple[Undo, ...] = ()
+    op: Literal["inspect"] = "inspect"
+    lock_class: LockClass = field(default=LockClass.LONG, init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Batches:
     """An UPDATE of a whole table in ranges of heap blocks, each with its cursor in a transaction of its own."""
 
@@ -155,4 +184,4 @@ class Verify:
 
 
 Undo = Statement | DropIndex
-Step = Statement | BuildIndex | DropIndex | Batches | Verify
+Step = Statement | BuildIndex | DropIndex | Reindex | Inspect | Batches | Verify

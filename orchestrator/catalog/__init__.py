@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from orchestrator.catalog.wanted import (
     AddedColumn,
     Answer,
+    CheckDefinition,
     ColumnType,
     Computed,
     DefaultOf,
     DefaultValue,
     Drafted,
     Expression,
+    ForeignKeyDefinition,
+    IndexDefinition,
+    NewCheck,
+    NewForeignKey,
+    NewIndex,
     NotNullProof,
     Proofs,
     Question,
     Rejected,
 )
-from orchestrator.errors import ColumnNotFound, TableNotFound
+from orchestrator.errors import ColumnNotFound, NoLongerPossible, TableNotFound
 from phases.delta import Comparison, Grant, NotNull, Table
+
+Given = TypeVar("Given", bound=Answer)
 
 SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 """Names that every table has for itself."""
@@ -68,6 +76,9 @@ class Index:
     """An index, and how it reads once the columns that the plan renames have their new names."""
 
     name: str
+    keys: tuple[str, ...]
+    """Its key columns, in order; an expression is an empty one."""
+    partial: bool
     reads: tuple[str, ...]
     """Columns that it has as keys, or reads in an expression or its predicate."""
     unique: bool
@@ -120,6 +131,8 @@ class ForeignKey:
     partitioned: bool
     owned: bool
     """Whether our role may alter both of its tables."""
+    relies_on: str | None
+    """The index of the table it refers to that makes the referenced columns unique."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,15 +244,35 @@ class TableFacts:
         yield from types or found
 
     def column_type(self, question: AddedColumn) -> ColumnType:
-        """The answer to a question that was not rejected."""
-        answer = self.answers[question]
-        assert isinstance(answer, ColumnType)
-        return answer
+        """The type of a column that is added."""
+        return self._answer(question, ColumnType)
 
     def expression(self, question: Computed) -> Expression:
-        """The answer to a question that was not rejected."""
-        answer = self.answers[question]
-        assert isinstance(answer, Expression)
+        """An expression of the plan."""
+        return self._answer(question, Expression)
+
+    def new_index(self, question: NewIndex) -> IndexDefinition:
+        """An index that the plan adds."""
+        return self._answer(question, IndexDefinition)
+
+    def new_check(self, question: NewCheck) -> CheckDefinition:
+        """A check that the plan adds."""
+        return self._answer(question, CheckDefinition)
+
+    def new_foreign_key(self, question: NewForeignKey) -> ForeignKeyDefinition:
+        """A foreign key that the plan adds."""
+        return self._answer(question, ForeignKeyDefinition)
+
+    def _answer(self, question: Question, kind: type[Given]) -> Given:
+        """What PostgreSQL made of a question.
+
+        Raises:
+            NoLongerPossible: it rejects it. Of a plan that is refused nobody asks; the table of a run may have changed.
+        """
+        answer = self.answers.get(question)
+        if isinstance(answer, Rejected):
+            raise NoLongerPossible(self.display, answer.message)
+        assert isinstance(answer, kind)
         return answer
 
     def default(self, question: DefaultOf) -> DefaultValue:

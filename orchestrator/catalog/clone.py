@@ -28,6 +28,7 @@ from orchestrator.catalog.wanted import (
     Proofs,
     Question,
     Rejected,
+    RowQuestion,
 )
 from orchestrator.database import fetch, primary_message, run, run_one, scalar, set_local, sqlstate
 from orchestrator.errors import OrchestratorError
@@ -74,7 +75,7 @@ def cloned(connection: Connection, table: Table) -> Iterator[None]:
     """While inside there is a clone; nothing of what is done to it remains."""
     nested = connection.begin_nested()
     try:
-        _send(connection, SQL(queries.CLONE).format(clone=CLONE, table=Identifier(table.schema, table.name)))
+        send(connection, SQL(queries.CLONE).format(clone=CLONE, table=Identifier(table.schema, table.name)))
         yield
     finally:
         nested.rollback()
@@ -83,14 +84,14 @@ def cloned(connection: Connection, table: Table) -> Iterator[None]:
 def drop_columns(connection: Connection, columns: Iterable[str]) -> None:
     """Takes columns away that a run of the same plan has added: what is asked is asked of the table before."""
     for column in columns:
-        _send(connection, SQL("ALTER TABLE {} DROP COLUMN {} CASCADE").format(CLONE, Identifier(column)))
+        send(connection, SQL("ALTER TABLE {} DROP COLUMN {} CASCADE").format(CLONE, Identifier(column)))
 
 
 # an author's words
 
 
 def answers(
-    connection: Connection, questions: Sequence[Question], *, search_path: str, checks: Mapping[str, str]
+    connection: Connection, questions: Sequence[RowQuestion], *, search_path: str, checks: Mapping[str, str]
 ) -> dict[Question, Answer]:
     """What PostgreSQL makes of the questions. Names in them are looked up with `search_path`, and printed qualified.
 
@@ -130,9 +131,9 @@ def _add_column(connection: Connection, question: AddedColumn, search_path: str)
     column = SQL("ALTER TABLE {} ADD COLUMN {} {}{}{}").format(
         CLONE, Identifier(question.name), catalog_sql(question.type), collation, generated
     )
-    _send_one(connection, column)
+    send_one(connection, column)
     if question.generated:
-        _send_one(connection, ONE_EXPRESSION.format(expression=catalog_sql(question.generated), clone=CLONE))
+        send_one(connection, ONE_EXPRESSION.format(expression=catalog_sql(question.generated), clone=CLONE))
     set_local(connection, search_path="")
     row = fetch(connection, queries.CLONE_COLUMN, {"clone": NAME, "column": question.name})[0]
     return ColumnType(
@@ -147,14 +148,14 @@ def _expression(connection: Connection, question: Computed, search_path: str) ->
     words = catalog_sql(question.expression)
     with _called(connection, question.names):
         set_local(connection, search_path=search_path)
-        _send_one(connection, PARSE.format(name=Identifier(PARSED), expression=words, clone=CLONE))
-        immutable = _immutable(connection, words)
+        send_one(connection, PARSE.format(name=Identifier(PARSED), expression=words, clone=CLONE))
+        immutable = is_immutable(connection, words)
         set_local(connection, search_path="")
     body = str(scalar(connection, queries.CLONE_FUNCTION, {"name": PARSED}))
     sql = body.partition(" SELECT ")[2].rpartition(f" AS {PARSED}\n")[0]
     column = fetch(connection, queries.CLONE_COLUMN, {"clone": NAME, "column": question.column})[0]
-    _send(connection, ASSIGN.format(clone=CLONE, column=Identifier(question.column), expression=catalog_sql(sql)))
-    _send(connection, USE.format(clone=CLONE, expression=catalog_sql(sql)))
+    send(connection, ASSIGN.format(clone=CLONE, column=Identifier(question.column), expression=catalog_sql(sql)))
+    send(connection, USE.format(clone=CLONE, expression=catalog_sql(sql)))
     reads = fetch(connection, queries.CLONE_FUNCTION_READS, {"clone": NAME, "name": PARSED})
     return Expression(
         sql=sql,
@@ -187,10 +188,11 @@ def _called(connection: Connection, names: Sequence[tuple[str, str]]) -> Iterato
         rename_column(connection, other, name)
 
 
-def _immutable(connection: Connection, words: Composable) -> bool:
+def is_immutable(connection: Connection, words: Composable) -> bool:
+    """By the server's own test: whether an index could have it."""
     nested = connection.begin_nested()
     try:
-        _send_one(connection, INDEX.format(clone=CLONE, expression=words))
+        send_one(connection, INDEX.format(clone=CLONE, expression=words))
     except DBAPIError as error:
         # whether the type can be indexed at all is looked at later, and no matter here
         return sqlstate(error) != NOT_IMMUTABLE
@@ -204,8 +206,8 @@ def _default(connection: Connection, question: DefaultOf, search_path: str) -> D
     column = Identifier(question.column)
     set_local(connection, search_path=search_path)
     set_default = SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT ({}\n)")
-    _send_one(connection, set_default.format(CLONE, column, catalog_sql(question.expression)))
-    _send_one(connection, ONE_EXPRESSION.format(expression=catalog_sql(question.expression), clone=CLONE))
+    send_one(connection, set_default.format(CLONE, column, catalog_sql(question.expression)))
+    send_one(connection, ONE_EXPRESSION.format(expression=catalog_sql(question.expression), clone=CLONE))
     set_local(connection, search_path="")
     row = fetch(connection, queries.CLONE_COLUMN, {"clone": NAME, "column": question.column})[0]
     before = scalar(connection, queries.CLONE_FILE, {"clone": NAME})
@@ -216,14 +218,14 @@ def _default(connection: Connection, question: DefaultOf, search_path: str) -> D
         SQL(" COLLATE {}").format(Identifier(*row["collation"])) if row["collation"] else SQL(""),
         catalog_sql(row["default"]),
     )
-    _send(connection, add)
+    send(connection, add)
     return DefaultValue(sql=row["default"], rewrites=scalar(connection, queries.CLONE_FILE, {"clone": NAME}) != before)
 
 
 def _proofs(connection: Connection, question: NotNullProof, checks: Mapping[str, str]) -> Proofs:
     """Checks that read just as the one that we would add: what else may prove it, only the server's scan would tell."""
     add = SQL("ALTER TABLE {} ADD CONSTRAINT {} CHECK ({} IS DISTINCT FROM NULL)")
-    _send(connection, add.format(CLONE, Identifier(PROOF), Identifier(question.column)))
+    send(connection, add.format(CLONE, Identifier(PROOF), Identifier(question.column)))
     row = fetch(connection, queries.CLONE_CONSTRAINT, {"clone": NAME, "name": PROOF})[0]
     definition = next(iter(row.values()))
     return Proofs(tuple(name for name, each in checks.items() if each == definition))
@@ -273,37 +275,36 @@ def render(
 
 def rename_column(connection: Connection, old: str, new: str) -> None:
     """Of the clone."""
-    _send(connection, SQL("ALTER TABLE {} RENAME COLUMN {} TO {}").format(CLONE, Identifier(old), Identifier(new)))
+    send(connection, SQL("ALTER TABLE {} RENAME COLUMN {} TO {}").format(CLONE, Identifier(old), Identifier(new)))
 
 
-def _send(connection: Connection, statement: Composable) -> None:
+def send(connection: Connection, statement: Composable) -> None:
+    """What we have put together ourselves."""
     run(connection, text(statement))
 
 
-def _send_one(connection: Connection, statement: Composable) -> None:
+def send_one(connection: Connection, statement: Composable) -> None:
     """With an author's words in it."""
     run_one(connection, text(statement))
 
 
 def _build_index(connection: Connection, name: str, row: RowMapping) -> None:
     unique = SQL("UNIQUE " if row["unique"] else "")
-    _send(
-        connection, SQL("CREATE {}INDEX {} ON {} {}").format(unique, Identifier(name), CLONE, catalog_sql(_tail(row)))
-    )
+    send(connection, SQL("CREATE {}INDEX {} ON {} {}").format(unique, Identifier(name), CLONE, catalog_sql(_tail(row))))
 
 
 def _build_constraint(connection: Connection, name: str, row: RowMapping) -> None:
     if row["type"] == "n":
         # LIKE has copied it under the old name; a table has only one a column
         column = Identifier(row["columns"][0])
-        _send(connection, SQL("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL").format(CLONE, column))
+        send(connection, SQL("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL").format(CLONE, column))
     definition = catalog_sql(row["definition"])
-    _send(connection, SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(CLONE, Identifier(name), definition))
+    send(connection, SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(CLONE, Identifier(name), definition))
 
 
 def _build_statistics(connection: Connection, name: str, row: RowMapping) -> None:
     columns = catalog_sql(row["columns"])
-    _send(connection, SQL("CREATE STATISTICS {} ON {} FROM {}").format(Identifier("pg_temp", name), columns, CLONE))
+    send(connection, SQL("CREATE STATISTICS {} ON {} FROM {}").format(Identifier("pg_temp", name), columns, CLONE))
 
 
 def index_tail(connection: Connection, name: str) -> str:

@@ -125,6 +125,9 @@ SELECT i.indexrelid::bigint AS oid, c.relname AS name,
                              AND d.objid = i.indexrelid AND d.refclassid = 'pg_class'::regclass
                              AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))
              ORDER BY a.attnum)::text[] AS reads, i.indisunique AS unique, i.indisvalid AS valid,
+       ARRAY(SELECT COALESCE(a.attname, '') FROM generate_series(0, i.indnkeyatts - 1) k
+             LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k] AND a.attnum > 0
+             ORDER BY k)::text[] AS keys, i.indpred IS NOT NULL AS partial,
        pg_get_indexdef(i.indexrelid) AS definition,
        format('CREATE %%sINDEX %%I ON %%I.%%I ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
               c.relname, tn.nspname, tc.relname) AS head,
@@ -179,7 +182,8 @@ SELECT con.conname AS name, n.nspname AS schema, c.relname AS relation,
        COALESCE((to_jsonb(con) ->> 'conperiod')::bool, false) AS temporal,
        c.relkind = 'p' OR fc.relkind = 'p' OR c.relispartition OR fc.relispartition AS partitioned,
        pg_has_role(c.relowner, 'USAGE') AND pg_has_role(fc.relowner, 'USAGE') AS owned,
-       obj_description(con.oid, 'pg_constraint') AS comment
+       obj_description(con.oid, 'pg_constraint') AS comment,
+       (SELECT i.relname FROM pg_class i WHERE i.oid = con.conindid) AS relies_on
 FROM pg_constraint con
 JOIN pg_class c ON c.oid = con.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_class fc ON fc.oid = con.confrelid JOIN pg_namespace fn ON fn.oid = fc.relnamespace
@@ -313,6 +317,61 @@ SELECT pg_get_indexdef(i.indexrelid) AS definition,
               tc.relname) AS head
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class tc ON tc.oid = i.indrelid
 WHERE tc.relnamespace = pg_my_temp_schema() AND c.relname = %(name)s
+"""
+CLONE_INDEX = """
+SELECT ARRAY(SELECT COALESCE(a.attname, '') FROM generate_series(0, i.indnkeyatts - 1) k
+             LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k] AND a.attnum > 0
+             ORDER BY k)::text[] AS keys,
+       ARRAY(SELECT pg_get_indexdef(i.indexrelid, k + 1, false)
+                    || CASE WHEN i.indcollation[k] IN (0, a.attcollation) THEN ''
+                            ELSE (SELECT format(' COLLATE %%I.%%I', n.nspname, co.collname) FROM pg_collation co
+                                  JOIN pg_namespace n ON n.oid = co.collnamespace WHERE co.oid = i.indcollation[k]) END
+             FROM generate_series(0, i.indnkeyatts - 1) k
+             LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k] AND a.attnum > 0
+             ORDER BY k)::text[] AS expressions,
+       -- those of patterns have the same operator for equality; others may have one of their own
+       (SELECT bool_and(o.opcdefault OR o.opcname ~ '_pattern_ops$') FROM pg_opclass o
+        WHERE o.oid = ANY (i.indclass)) AS usual,
+       pg_get_expr(i.indpred, i.indrelid) AS predicate,
+       ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum > 0
+             AND (a.attnum = ANY (i.indkey::int2[])
+                  OR EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
+                             AND d.objid = i.indexrelid AND d.refclassid = 'pg_class'::regclass
+                             AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))
+             ORDER BY a.attnum)::text[] AS reads
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(name)s
+"""
+CLONE_CHECK = """
+SELECT pg_get_constraintdef(con.oid) AS definition, pg_get_expr(con.conbin, con.conrelid) AS expression,
+       ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = con.conrelid AND a.attnum = ANY (con.conkey)
+             ORDER BY a.attnum)::text[] AS reads
+FROM pg_constraint con JOIN pg_class c ON c.oid = con.conrelid
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND con.conname = %(name)s
+"""
+# a table that a foreign key refers to; `relkind` p and inheritance are refused
+REFERENCED = """
+SELECT n.nspname AS schema, c.relname AS name,
+       c.relkind = 'p' OR c.relispartition
+         OR EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhparent = c.oid OR i.inhrelid = c.oid) AS partitioned,
+       has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'REFERENCES') AS may_refer
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = to_regclass(%(name)s) AND c.relkind IN ('r', 'p')
+"""
+CLONE_FOREIGN_KEY = """
+SELECT fa.attname AS referenced,
+       format_type(a.atttypid, a.atttypmod) AS type, format_type(fa.atttypid, fa.atttypmod) AS referenced_type,
+       format('OPERATOR(%%I.%%s)', opn.nspname, o.oprname) AS operator,
+       CASE WHEN a.attcollation <> fa.attcollation AND fa.attcollation <> 0
+            THEN ARRAY[cn.nspname, co.collname]::text[] END AS collation
+FROM pg_constraint con JOIN pg_class c ON c.oid = con.conrelid
+CROSS JOIN LATERAL unnest(con.conkey, con.confkey, con.conpfeqop) WITH ORDINALITY k(n, f, op, position)
+JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.n
+JOIN pg_attribute fa ON fa.attrelid = con.confrelid AND fa.attnum = k.f
+JOIN pg_operator o ON o.oid = k.op JOIN pg_namespace opn ON opn.oid = o.oprnamespace
+LEFT JOIN pg_collation co ON co.oid = fa.attcollation LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND con.conname = %(name)s
+ORDER BY k.position
 """
 CLONE_CONSTRAINT = """
 SELECT pg_get_constraintdef(con.oid), pg_get_expr(con.conbin, con.conrelid)

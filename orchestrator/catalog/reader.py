@@ -22,6 +22,7 @@ from orchestrator.catalog import (
     Statistics,
     TableFacts,
     TriggerFacts,
+    definitions,
     draft,
     queries,
 )
@@ -127,7 +128,7 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
             made = [name for name in there if name in _made(wanted) and name not in renames]
             drop_columns(connection, made)
             answered = answers(
-                connection, wanted.questions, search_path=search_path, checks=_valid_checks(rows["constraints"])
+                connection, wanted.expressions, search_path=search_path, checks=_valid_checks(rows["constraints"])
             )
             if set(renames) <= set(there) and _possible(renames):
                 touched = {
@@ -139,6 +140,8 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
                     for what, each in rows.items()
                 }
                 successors = render(connection, renames, **touched)
+            # after the columns have their new names: they are for the table as it will be
+            answered |= definitions.answers(connection, wanted.definitions, search_path=search_path)
     return TableFacts(
         table=table,
         oid=oid,
@@ -219,6 +222,8 @@ def _deferral(row: RowMapping) -> str:
 def _index(row: RowMapping, successors: Successors) -> Index:
     return Index(
         name=row["name"],
+        keys=tuple(row["keys"]),
+        partial=row["partial"],
         reads=tuple(row["reads"]),
         unique=row["unique"],
         valid=row["valid"],
@@ -272,6 +277,7 @@ def _foreign_key(row: RowMapping) -> ForeignKey:
         temporal=row["temporal"],
         partitioned=row["partitioned"],
         owned=row["owned"],
+        relies_on=row["relies_on"],
     )
 
 

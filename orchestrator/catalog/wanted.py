@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from phases.delta import Comparison, ForeignKey, Grant, Table, TableColumn, TableKey
+from phases.delta import Comparison, Duplicates, Equality, ForeignKey, Grant, Table, TableColumn, TableKey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,59 @@ class NotNullProof:
     column: str
 
 
-Question = AddedColumn | Computed | DefaultOf | NotNullProof
+@dataclass(frozen=True, kw_only=True)
+class IndexKey:
+    """A column or an expression of an index; `collation` and `opclass` are the author's text."""
+
+    column: str | None = None
+    expression: str | None = None
+    collation: str | None = None
+    opclass: str | None = None
+    order: Literal["asc", "desc"] | None = None
+    nulls: Literal["first", "last"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewIndex:
+    """An index that the plan adds, on the table as it is after the plan. Answered by an `IndexDefinition`."""
+
+    keys: tuple[IndexKey, ...]
+    unique: bool = False
+    method: str = "btree"
+    include: tuple[str, ...] = ()
+    nulls_not_distinct: bool = False
+    parameters: tuple[tuple[str, str], ...] = ()
+    tablespace: str | None = None
+    where: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewCheck:
+    """A check that the plan adds, on the table as it is after the plan. Answered by a `CheckDefinition`."""
+
+    expression: str
+    no_inherit: bool = False
+    enforced: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewForeignKey:
+    """A foreign key that the plan adds, to a table as it is now. Answered by a `ForeignKeyDefinition`."""
+
+    columns: tuple[str, ...]
+    references: str
+    """As the plan names the table."""
+    referenced_columns: tuple[str, ...] = ()
+    """Empty: the primary key's."""
+    actions: str = ""
+    """MATCH, ON UPDATE and ON DELETE, as one clause."""
+    set_columns: tuple[str, ...] = ()
+    deferral: str = ""
+
+
+RowQuestion = AddedColumn | Computed | DefaultOf | NotNullProof
+Definition = NewIndex | NewCheck | NewForeignKey
+Question = RowQuestion | Definition
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +187,45 @@ class DefaultValue:
     """Whether a column that is added with it makes the server write every row."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class IndexDefinition:
+    """An index as PostgreSQL understood it."""
+
+    sql: str
+    """All after `ON table` in CREATE INDEX."""
+    keys: tuple[str, ...]
+    """Its key columns, in order; an expression is an empty one."""
+    reads: tuple[str, ...]
+    partial: bool
+    duplicates: Duplicates | None
+    """How rows that it would refuse are found, if it is unique; None, too, where its operators are not the type's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckDefinition:
+    """A check as PostgreSQL understood it."""
+
+    sql: str
+    violated_by: str
+    reads: tuple[str, ...]
+    immutable: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignKeyDefinition:
+    """A foreign key as PostgreSQL understood it."""
+
+    references: Table
+    referenced_columns: tuple[str, ...]
+    types: tuple[tuple[str, str], ...]
+    """Of each column, and of that which it refers to."""
+    equalities: tuple[Equality, ...]
+    partitioned: bool
+    """Whether the table referred to is, or takes part in inheritance."""
+    may_refer: bool
+    """Whether our role may read it and refer to it."""
+
+
 @dataclass(frozen=True)
 class Proofs:
     """Checks by name."""
@@ -149,7 +240,16 @@ class Rejected:
     message: str
 
 
-Answer = ColumnType | Expression | DefaultValue | Proofs | Rejected
+Answer = (
+    ColumnType
+    | Expression
+    | DefaultValue
+    | Proofs
+    | IndexDefinition
+    | CheckDefinition
+    | ForeignKeyDefinition
+    | Rejected
+)
 
 
 @dataclass(frozen=True)
@@ -163,6 +263,16 @@ class Wanted:
     """The table itself, where the change makes it."""
     uses: bool = False
     """Who uses the table as a whole."""
+
+    @property
+    def expressions(self) -> tuple[RowQuestion, ...]:
+        """What is asked of the table as it is now, with the columns that are added."""
+        return tuple(each for each in self.questions if not isinstance(each, Definition))
+
+    @property
+    def definitions(self) -> tuple[Definition, ...]:
+        """What is asked of the table as it is after the plan."""
+        return tuple(each for each in self.questions if isinstance(each, Definition))
 
     def __or__(self, other: Wanted) -> Wanted:
         return Wanted(

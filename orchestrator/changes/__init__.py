@@ -46,6 +46,20 @@ class Change(BaseModel):
         return frozenset()
 
     @property
+    def retires(self) -> frozenset[str]:
+        """Columns that are gone afterwards, or are other ones: nothing else of the plan may stand on them."""
+        return self.touches
+
+    @property
+    def objects(self) -> frozenset[str]:
+        """Names of indexes and constraints that it makes, changes or drops."""
+        return frozenset()
+
+    def stands_on(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
+        """Columns that what it makes or changes reads, each with its `schema.table`."""
+        return frozenset()
+
+    @property
     def keeps(self) -> frozenset[str]:
         """Columns that older code uses, and the trigger writes."""
         return self.touches

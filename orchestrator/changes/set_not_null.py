@@ -45,6 +45,10 @@ class SetNotNull(Change):
     def reads(self, catalog: Catalog) -> frozenset[str]:
         return reads_of(catalog.table(self.table), self._fills)
 
+    @property
+    def retires(self) -> frozenset[str]:
+        return frozenset()
+
     def delta(self, catalog: Catalog, plan: str) -> Delta:
         facts = catalog.table(self.table)
         proof = facts.proof(self.column)

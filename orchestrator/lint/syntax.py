@@ -14,6 +14,7 @@ import postgast
 from postgast import nodes
 from postgast import pg_query_pb2 as pb
 from postgast.nodes import AstNode
+from psycopg.sql import Identifier
 
 from orchestrator.lint.source import Problem, Source, Unreadable
 from phases.delta import Table
@@ -270,13 +271,26 @@ def is_builtin(node: nodes.TypeName | None) -> bool:
     return parts[0] == "pg_catalog" or (len(parts) == 1 and parts[0] in _BUILTIN)
 
 
-def index_element(node: nodes.IndexElem) -> str:
-    """A column or expression of an index: a plain column as its bare name, anything else as SQL."""
-    if node.name and not (node.collation or node.opclass or node.ordering > 1 or node.nulls_ordering > 1):
-        return node.name
-    tree = postgast.parse("CREATE INDEX ON t USING btree (a)")
-    tree.stmts[0].stmt.index_stmt.index_params[0].index_elem.CopyFrom(_message(node))
-    return postgast.deparse(tree).removeprefix("CREATE INDEX ON t USING btree (").removesuffix(")")
+def index_element(node: nodes.IndexElem) -> str | dict[str, str]:
+    """A column or expression of an index, as a plan has it: a plain column is its bare name."""
+    order = {pb.SORTBY_ASC: "asc", pb.SORTBY_DESC: "desc"}.get(node.ordering)
+    nulls = {pb.SORTBY_NULLS_FIRST: "first", pb.SORTBY_NULLS_LAST: "last"}.get(node.nulls_ordering)
+    parts = {
+        "column": node.name,
+        "expression": expression(node.expr) if node.expr else None,
+        "collation": _quoted(node.collation),
+        "opclass": _quoted(node.opclass),
+        "order": order,
+        "nulls": nulls,
+    }
+    given = {key: value for key, value in parts.items() if value}
+    return node.name if list(given) == ["column"] and node.name else given
+
+
+def _quoted(parts: list[AstNode]) -> str:
+    """A name as SQL, its parts in quotes."""
+    found = strings(parts)
+    return Identifier(*found).as_string(None) if found else ""
 
 
 def on_clone(statement: Statement, position: int, clone: str) -> str:

@@ -4,6 +4,7 @@ from phases.delta import (
     Default,
     Delta,
     DroppedForeignKey,
+    Duplicates,
     ForeignKey,
     Grant,
     Identity,
@@ -155,6 +156,9 @@ def hostile() -> Delta:
                 unique=True,
                 definition='USING btree ("new""%s" text_pattern_ops DESC NULLS LAST) INCLUDE (id)',
                 owned_by_constraint=True,
+                inspected=Duplicates(
+                    expressions=('"new""%s"', 'lower(id) COLLATE pg_catalog."C"'), predicate='("order" IS NULL)'
+                ),
             ),
             Index(
                 name="idx_next",

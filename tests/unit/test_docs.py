@@ -221,6 +221,8 @@ def test_the_page_of_a_kind_shows_the_sql_that_runs(kind: str, database: Databas
         sql = "\n".join(line for placed in program.of(phase) for line in shown(placed.step)).rstrip() + "\n"
         block = re.compile(rf"(?<=^### {phase}\n\n```sql\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
         found = block.search(written)
+        if found is None and not sql.strip():
+            continue  # a phase without steps needs no block
         assert found, f"{page.name} has no SQL of {phase}"
         if os.environ.get("ORCHESTRATOR_WRITE_GOLDEN"):
             written = written[: found.start()] + sql + written[found.end() :]

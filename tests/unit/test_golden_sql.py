@@ -12,7 +12,7 @@ import pytest
 
 from phases import STEPS
 from phases.delta import Delta
-from phases.step import Batches, BuildIndex, DropIndex, LockMode, Phase, Statement, Step, Verify
+from phases.step import Batches, BuildIndex, DropIndex, Inspect, LockMode, Phase, Reindex, Statement, Step, Verify
 from tests.unit.deltas import hostile, plain, whole
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -44,8 +44,10 @@ def shown(step: Step) -> Iterator[str]:
             yield f"-- if it breaks off: {step.drop_sql};"
             if step.tablespace:
                 yield f"-- in tablespace {step.tablespace}"
-        case DropIndex():
+        case DropIndex() | Reindex():
             yield f"{step.sql};"
+        case Inspect():
+            yield f"{step.sql}; -- must find no row"
         case Batches():
             yield f"UPDATE {step.table} AS new SET {step.assignments} WHERE {step.differs}; -- guarded by {step.guard}"
         case Verify():

@@ -254,7 +254,7 @@ ENTRIES = {
         "kind": "create_index",
         "table": "s.t",
         "name": "i",
-        "columns": ["Ab", "lower(b) DESC"],
+        "columns": ["Ab", {"expression": "lower(b)", "order": "desc"}],
         "unique": True,
         "method": "gin",
         "include": ["d"],

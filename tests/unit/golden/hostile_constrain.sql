@@ -1,3 +1,7 @@
+-- look for duplicates that key_next forbids
+-- long, harmless: ACCESS SHARE on "sche""ma"."we""ird%1"
+SELECT "ctid", pg_catalog.concat_ws(', ', "new""%s", lower(id) COLLATE pg_catalog."C") AS duplicate FROM "sche""ma"."we""ird%1" WHERE ctid IN (SELECT pg_catalog.unnest(ARRAY[pg_catalog.min(ctid), pg_catalog.max(ctid)]) FROM "sche""ma"."we""ird%1" WHERE (("order" IS NULL)) AND ("new""%s") IS DISTINCT FROM NULL AND (lower(id) COLLATE pg_catalog."C") IS DISTINCT FROM NULL GROUP BY "new""%s", lower(id) COLLATE pg_catalog."C" HAVING pg_catalog.count(*) > 1 LIMIT 5) ORDER BY 2, ctid; -- must find no row
+
 -- create unique index pkey"next
 -- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"
 CREATE UNIQUE INDEX CONCURRENTLY "pkey""next" ON "sche""ma"."we""ird%1" USING btree ("new""%s");

@@ -1,0 +1,8 @@
+-- After contract.
+CREATE TABLE users (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    handle text NOT NULL UNIQUE,
+    email text NOT NULL,
+    city text,
+    active boolean NOT NULL DEFAULT true
+);

@@ -1,0 +1,10 @@
+-- After contract.
+CREATE TABLE users (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    handle text NOT NULL UNIQUE,
+    email text NOT NULL,
+    city text,
+    active boolean NOT NULL DEFAULT true
+);
+CREATE INDEX users_by_city ON users (city, lower(email)) WHERE active;
+COMMENT ON INDEX users_by_city IS 'for the list of neighbours';

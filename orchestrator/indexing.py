@@ -1,0 +1,123 @@
+"""An index as a plan describes it: what building and replacing have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from orchestrator.catalog import Catalog, TableFacts
+from orchestrator.catalog.wanted import IndexDefinition, IndexKey, NewIndex
+from orchestrator.objects import index_of, missing, rejection
+from orchestrator.succession import Refusal
+
+
+class KeySpec(BaseModel):
+    """A column or an expression of an index, with how it is ordered and compared."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    column: str | None = Field(default=None, min_length=1)
+    expression: str | None = Field(default=None, min_length=1, description="SQL expression over the row")
+    collation: str | None = Field(default=None, description="as COLLATE takes it")
+    opclass: str | None = Field(default=None, description="an operator class, with its parameters if it has any")
+    order: Literal["asc", "desc"] | None = None
+    nulls: Literal["first", "last"] | None = None
+
+    @model_validator(mode="after")
+    def _column_or_expression(self) -> KeySpec:
+        if (self.column is None) == (self.expression is None):
+            raise ValueError("give either a column or an expression")
+        return self
+
+    def key(self) -> IndexKey:
+        """As the catalog is asked."""
+        return IndexKey(**self.model_dump())
+
+
+class IndexSpec(BaseModel):
+    """Everything that an index can be."""
+
+    columns: tuple[str | KeySpec, ...] = Field(min_length=1, description="columns and expressions, in order")
+    unique: bool = False
+    method: str = Field(default="btree", min_length=1)
+    include: tuple[str, ...] = ()
+    where: str | None = Field(default=None, min_length=1, description="SQL condition: a partial index")
+    parameters: dict[str, str | int | float | bool] = Field(default={}, alias="with")
+    tablespace: str | None = Field(default=None, min_length=1)
+    nulls_not_distinct: bool = Field(default=False, description="PostgreSQL 15 and newer")
+    comment: str | None = None
+
+    @property
+    def question(self) -> NewIndex:
+        """What the catalog is asked."""
+        return NewIndex(
+            keys=tuple(IndexKey(column=each) if isinstance(each, str) else each.key() for each in self.columns),
+            unique=self.unique,
+            method=self.method,
+            include=self.include,
+            nulls_not_distinct=self.nulls_not_distinct,
+            parameters=tuple((key, str(value).lower()) for key, value in self.parameters.items()),
+            tablespace=self.tablespace,
+            where=self.where,
+        )
+
+
+def definition_refusals(catalog: Catalog, facts: TableFacts, question: NewIndex, name: str) -> Iterator[Refusal]:
+    """What stands against an index like that."""
+    if question.nulls_not_distinct and catalog.server_version < 150000:
+        yield "NULLS NOT DISTINCT needs PostgreSQL 15", "leave it out, or index an expression that is never null"
+        return
+    yield from rejection(facts, question, f'index "{name}"')
+
+
+def unique_warnings(facts: TableFacts, question: NewIndex, name: str) -> Iterator[str]:
+    """What uniqueness means for who writes."""
+    if not question.unique:
+        return
+    yield (
+        f'"{name}" is unique from the moment its build begins in constrain: from then on a write that makes a '
+        "duplicate fails, of older code too"
+    )
+    answer = facts.answers.get(question)
+    if isinstance(answer, IndexDefinition) and answer.duplicates is None:
+        yield (
+            f'duplicates that "{name}" forbids are not looked for before it is built: its operator class may have '
+            "an equality of its own"
+        )
+
+
+def departure_refusals(facts: TableFacts, name: str) -> list[Refusal]:
+    """What stands against an index being dropped."""
+    index = index_of(facts, name)
+    if index is None:
+        exclusion = any(each.name == name and each.kind == "exclude" for each in facts.constraints)
+        if exclusion:
+            return [(f'"{name}" is the index of an exclusion constraint', "drop_constraint drops both")]
+        return [missing(facts, "index", name, (each.name for each in facts.indexes))]
+    found = []
+    if index.constraint is not None:
+        found.append(
+            (
+                f'index "{name}" belongs to constraint "{index.constraint}"',
+                "drop_constraint drops both; add_unique and add_primary_key make another",
+            )
+        )
+    if index.replica_identity:
+        found.append(
+            (
+                f'index "{name}" is the replica identity of "{facts.display}"',
+                "ALTER TABLE … REPLICA IDENTITY to another index first",
+            )
+        )
+    for key in facts.foreign_keys:
+        if key.references == facts.table and key.relies_on == name and index.constraint is None:
+            where = f"{key.table.schema}.{key.table.name}"
+            found.append(
+                (
+                    f'foreign key "{key.name}" of "{where}" relies on index "{name}"',
+                    "drop_constraint it first, in a plan of its own",
+                )
+            )
+    return found

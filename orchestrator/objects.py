@@ -1,0 +1,82 @@
+"""Indexes and constraints as plans name them: which one is meant, and what stands against a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from orchestrator.catalog import Constraint, ForeignKey, Index, TableFacts
+from orchestrator.catalog.wanted import CheckDefinition, IndexDefinition, Question, Rejected
+from orchestrator.errors import suggestion
+from orchestrator.succession import Refusal, listed, table_refusals
+from phases import names
+
+
+def index_of(facts: TableFacts, name: str) -> Index | None:
+    """The table's index of that name."""
+    return next((index for index in facts.indexes if index.name == name), None)
+
+
+def constraint_of(facts: TableFacts, name: str) -> Constraint | None:
+    """The table's constraint of that name, foreign keys apart."""
+    return next((constraint for constraint in facts.constraints if constraint.name == name), None)
+
+
+def foreign_key_of(facts: TableFacts, name: str) -> ForeignKey | None:
+    """The table's own foreign key of that name."""
+    return next((key for key in facts.foreign_keys if key.name == name and key.table == facts.table), None)
+
+
+def missing(facts: TableFacts, what: str, name: str, known: Iterable[str]) -> Refusal:
+    """There is nothing of that name."""
+    known = sorted(known)
+    meant = suggestion(name, known)
+    advice = f'did you mean "{meant}"?' if meant else f"there are: {listed(known)}" if known else "there is none"
+    return f'table "{facts.display}" has no {what} "{name}"', advice
+
+
+def constraint_names(facts: TableFacts) -> set[str]:
+    """Of all constraints of the table."""
+    keys = {key.name for key in facts.foreign_keys if key.table == facts.table}
+    return keys | {constraint.name for constraint in facts.constraints}
+
+
+def new_name_refusals(facts: TableFacts, name: str) -> Iterator[Refusal]:
+    """What stands against an index or a constraint of that name."""
+    if name in facts.taken_names:
+        yield f'"{name}" exists already beside or on table "{facts.display}"', "give another name, or drop it first"
+    if len(name.encode()) > names.MAX_BYTES:
+        yield f'"{name}" is longer than {names.MAX_BYTES} bytes', "PostgreSQL would cut it; give a shorter name"
+
+
+def builder_refusals(facts: TableFacts) -> Iterator[Refusal]:
+    """What stands against any index of ours on the table."""
+    yield from table_refusals(facts)
+    if not facts.may_create:
+        yield (
+            f'our role may not create in schema "{facts.table.schema}"',
+            f'GRANT CREATE ON SCHEMA "{facts.table.schema}" to it: an index lives beside its table',
+        )
+
+
+def rejection(facts: TableFacts, question: Question, what: str) -> Iterator[Refusal]:
+    """What PostgreSQL has against a definition, in its own words."""
+    answer = facts.answers.get(question)
+    if isinstance(answer, Rejected):
+        yield f"{what} cannot be made: {answer.message}", f'write it for "{facts.display}" as it is after the plan'
+
+
+def read_by(facts: TableFacts, question: Question) -> frozenset[tuple[str, str]]:
+    """The columns that a new index or check reads, each with its table."""
+    answer = facts.answers.get(question)
+    reads = answer.reads if isinstance(answer, IndexDefinition | CheckDefinition) else ()
+    return frozenset((facts.display, column) for column in reads)
+
+
+def index_label(facts: TableFacts, name: str) -> str:
+    """An index as an operator would call it."""
+    return f"index {facts.table.schema}.{name}"
+
+
+def constraint_label(facts: TableFacts, name: str) -> str:
+    """A constraint as an operator would call it."""
+    return f"constraint {name} of {facts.display}"
