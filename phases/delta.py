@@ -378,8 +378,8 @@ class TableRename:
     owner: str
     grants: tuple[Grant, ...] = ()
     column_grants: tuple[tuple[str, Grant], ...] = ()
-    invoker: bool = True
-    """The view reads and writes with the rights of whoever uses it, row security included: PostgreSQL 15+."""
+    invoker: bool = False
+    """The view obeys row security: it acts with the rights of whoever uses it, who then needs them on all columns."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -77,6 +77,7 @@ def whole() -> Delta:
                 to='new"%s',
                 columns=("order", 'a"%s'),
                 owner='ow"ner',
+                invoker=True,
                 grants=(Grant(privilege="SELECT", grantee=None, grantable=False),),
                 column_grants=(('a"%s', Grant(privilege="UPDATE", grantee='ro"le', grantable=True)),),
             ),
