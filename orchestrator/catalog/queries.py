@@ -198,6 +198,18 @@ JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n
 WHERE i.indrelid = %(oid)s AND i.indisprimary AND k.o <= i.indnkeyatts ORDER BY k.o
 """
 
+# whoever writes rows must be able to count them
+WRITERS = """
+SELECT DISTINCT r.rolname
+FROM pg_class c
+JOIN LATERAL (SELECT c.relacl AS acl UNION ALL SELECT a.attacl FROM pg_attribute a WHERE a.attrelid = c.oid) acls
+  ON acls.acl IS NOT NULL
+CROSS JOIN LATERAL aclexplode(acls.acl) x
+LEFT JOIN pg_roles r ON r.oid = x.grantee
+WHERE c.oid = %(oid)s AND x.privilege_type IN ('INSERT', 'UPDATE') AND x.grantee <> c.relowner
+ORDER BY 1
+"""
+
 SEQUENCES = """
 SELECT n.nspname AS schema, c.relname AS name, a.attname AS column, d.deptype = 'i' AS identity,
        format('START WITH %%s INCREMENT BY %%s MINVALUE %%s MAXVALUE %%s CACHE %%s %%s',
@@ -375,8 +387,12 @@ CLONE_COLUMNS = """
 SELECT a.attname AS name FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND a.attnum > 0 AND NOT a.attisdropped
 """
+CLONE_FILE = """
+SELECT pg_relation_filenode(c.oid) FROM pg_class c
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s
+"""
 CLONE_COLUMN = f"""
-SELECT format_type(a.atttypid, a.atttypmod) AS type,
+SELECT format_type(a.atttypid, a.atttypmod) AS type, pg_get_expr(d.adbin, d.adrelid) AS default,
        CASE WHEN a.attcollation <> t.typcollation THEN ARRAY[n.nspname, co.collname]::text[] END AS collation,
        EXISTS (WITH RECURSIVE chain AS (
                  SELECT t.* UNION ALL SELECT b.* FROM chain c JOIN pg_type b ON b.oid = c.typbasetype)
@@ -385,6 +401,7 @@ SELECT format_type(a.atttypid, a.atttypmod) AS type,
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
 JOIN pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0), t.oid)
 LEFT JOIN pg_collation co ON co.oid = a.attcollation LEFT JOIN pg_namespace n ON n.oid = co.collnamespace
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND a.attname = %(column)s
 """
 DRAFT_COLUMNS = """

@@ -156,6 +156,7 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
         statistics=tuple(_statistics(row, successors) for row in rows["statistics"]),
         dependents=tuple(Dependent(**row) for row in fetch(connection, queries.DEPENDENTS, parameters)),
         triggers=tuple(_trigger(row, there) for row in fetch(connection, queries.TRIGGERS, parameters)),
+        writers=tuple(row["rolname"] for row in fetch(connection, queries.WRITERS, parameters)),
         publications=tuple(row["pubname"] for row in fetch(connection, queries.PUBLICATIONS, parameters)),
         taken_names=frozenset(taken),
         grants=tuple(map(_grant, fetch(connection, queries.TABLE_GRANTS, parameters))),

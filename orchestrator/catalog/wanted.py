@@ -17,6 +17,8 @@ class AddedColumn:
     type: str
     collation: str | None = None
     """As COLLATE takes it: the author's text."""
+    generated: str | None = None
+    """The author's expression of a VIRTUAL column."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,14 @@ class Computed:
     column: str
     names: tuple[tuple[str, str], ...] = ()
     """What the author calls a column that has another name: (author's name, column)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefaultOf:
+    """An author's default for a column that is there or that the plan adds. Answered by a `DefaultValue`."""
+
+    column: str
+    expression: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +96,7 @@ class NewForeignKey:
     deferral: str = ""
 
 
-RowQuestion = AddedColumn | Computed | NotNullProof
+RowQuestion = AddedColumn | Computed | DefaultOf | NotNullProof
 Definition = NewIndex | NewCheck | NewForeignKey
 Question = RowQuestion | Definition
 
@@ -150,6 +160,7 @@ class ColumnType:
     collation: tuple[str, str] | None
     """Where it is not the type's own."""
     constrained_domain: bool
+    generated: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +176,15 @@ class Expression:
     """Columns of the row that it reads."""
     immutable: bool
     """Whether it gives the same value whenever, and whoever computes it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefaultValue:
+    """A default as PostgreSQL prints it."""
+
+    sql: str
+    rewrites: bool
+    """Whether a column that is added with it makes the server write every row."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +240,16 @@ class Rejected:
     message: str
 
 
-Answer = ColumnType | Expression | Proofs | IndexDefinition | CheckDefinition | ForeignKeyDefinition | Rejected
+Answer = (
+    ColumnType
+    | Expression
+    | DefaultValue
+    | Proofs
+    | IndexDefinition
+    | CheckDefinition
+    | ForeignKeyDefinition
+    | Rejected
+)
 
 
 @dataclass(frozen=True)
