@@ -105,3 +105,10 @@ def test_a_short_step_gives_way_as_ours_do(cli: CommandLine) -> None:
         said = cli("--lock-timeout-ms", "50", "--lock-budget-s", "0.1", "advance", "raw", "--to", "expand")
     assert said.exit_code == 5
     assert cli.database.fetch("SELECT relrowsecurity FROM pg_class WHERE relname = 'users'") == [(False,)]
+
+
+def test_contract_is_asked_for_although_nothing_has_a_name_that_goes(cli: CommandLine) -> None:
+    write(cli, contract=[{"title": "ours", "run": "COMMENT ON TABLE users IS 'x'", "lock": SHORT}])
+    cli.advance("constrain", "raw")
+    said = cli("advance", "raw")
+    assert (said.exit_code, said.stderr.splitlines()[0]) == (3, "error: contract has no way back")
