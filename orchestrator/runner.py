@@ -22,7 +22,7 @@ from orchestrator.errors import (
     StoppedOnRequest,
 )
 from orchestrator.executor import Executor
-from orchestrator.journal import store
+from orchestrator.journal import store, windows
 from orchestrator.journal.states import Status
 from orchestrator.journal.store import Run, StepRow
 from orchestrator.plan import difference, duration, restore
@@ -40,6 +40,7 @@ def advance(
     to: Phase | None = None,
     confirm_contract: bool = False,
     take_over: bool = False,
+    workers: int | None = None,
 ) -> Run:
     """Runs the next phase that has anything to do, or all up to `to`; goes on with what was interrupted.
 
@@ -60,6 +61,7 @@ def advance(
     _check_contract_gate(context, run, target, confirmed=confirm_contract)
 
     def work(executor: Executor, held: Run) -> Run:
+        executor.workers = workers
         while not held.has_finished(target):
             phase = held.phase if held.status is not Status.WAITING else held.phase.next
             assert phase is not None
@@ -280,6 +282,9 @@ def abort(context: Context, name: str, *, take_over: bool = False) -> Run:
         executor.again = f"orchestrator abort {name}"
         if held.status is not Status.ABORTING:
             held = _move(executor, held, (held.phase, Status.ABORTING), "abort begins")
+        with executor.engine.begin() as connection:
+            # workers elsewhere may have a batch under way; from here on none begins one
+            windows.revoke(connection, held.id)
         with executor.engine.connect() as connection:
             begun = [row for row in store.steps(connection, held.id) if row.status in ("done", "started")]
         for row in reversed(begun):
