@@ -82,6 +82,7 @@ class Index:
     reads: tuple[str, ...]
     """Columns that it has as keys, or reads in an expression or its predicate."""
     unique: bool
+    nulls_not_distinct: bool
     valid: bool
     successor: str | None
     tablespace: str | None

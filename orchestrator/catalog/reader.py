@@ -226,6 +226,7 @@ def _index(row: RowMapping, successors: Successors) -> Index:
         partial=row["partial"],
         reads=tuple(row["reads"]),
         unique=row["unique"],
+        nulls_not_distinct=row["nulls_not_distinct"],
         valid=row["valid"],
         successor=successors.indexes.get(row["name"]),
         tablespace=row["tablespace"],
