@@ -21,6 +21,7 @@ from orchestrator.executor import Executor, failed
 from orchestrator.journal import store
 from orchestrator.journal.states import Status
 from orchestrator.journal.store import Run
+from orchestrator.watch import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -104,35 +105,35 @@ def _once(
         held = claim.take(take_over=take_over)
         try:
             executor = Executor(engine, claim, context.settings, context.reporter, run.name)
-            with _signals(claim):
-                return _recorded(executor, work, held)
+            with heeding_signals(claim):
+                return _recorded(executor, claim, work, held)
         finally:
             claim.release()
 
 
-def _recorded(executor: Executor, work: Callable[[Executor, Run], Run], held: Run) -> Run:
+def _recorded(executor: Executor, claim: Claim, work: Callable[[Executor, Run], Run], held: Run) -> Run:
     """Does the work; writes down why it stopped, if it did and if the run is still ours."""
     try:
         return work(executor, held)
     except ClaimLost:
         raise
     except OrchestratorError as error:
-        _record_halt(executor, error)
+        _record_halt(executor, claim, error)
         raise
     except DBAPIError as error:
         if connection_lost(error):
             raise
         failure = failed(f'run "{executor.name}"', error, executor.again)
-        _record_halt(executor, failure)
+        _record_halt(executor, claim, failure)
         raise failure from error
 
 
-def _record_halt(executor: Executor, error: OrchestratorError) -> None:
+def _record_halt(executor: Executor, claim: Claim, error: OrchestratorError) -> None:
     """Writes down why the run stands still, so that `status` can tell; never hides the error itself."""
     try:
         with executor.engine.begin() as connection:
             current = store.find(connection, executor.name)
-            if current is None or current.epoch != executor.claim.epoch:
+            if current is None or current.epoch != claim.epoch:
                 return
             if current.status is Status.ABORTING:
                 store.record_error(connection, current, error.message, error.hint)
@@ -153,7 +154,7 @@ def _record_halt(executor: Executor, error: OrchestratorError) -> None:
 
 
 @contextmanager
-def _signals(claim: Claim) -> Iterator[None]:
+def heeding_signals(claim: Watch) -> Iterator[None]:
     """SIGTERM and SIGINT stop at the next safe point; a second one ends the process at once."""
     if threading.current_thread() is not threading.main_thread():
         yield

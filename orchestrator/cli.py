@@ -264,6 +264,10 @@ def advance(
     confirm_contract: Annotated[
         bool, typer.Option("--confirm-contract", help="yes, drop the old shape: no older release is running")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, envvar="ORCHESTRATOR_WORKERS", help="workers of the backfill [the knob]"),
+    ] = None,
     take_over: TakeOverFlag = False,
     json: JsonFlag = False,
     quiet: QuietFlag = False,
@@ -275,11 +279,35 @@ def advance(
     from orchestrator import render, runner
 
     run = runner.advance(
-        _context(quiet=quiet or json), name, to=to, confirm_contract=confirm_contract, take_over=take_over
+        _context(quiet=quiet or json),
+        name,
+        to=to,
+        confirm_contract=confirm_contract,
+        take_over=take_over,
+        workers=workers,
     )
     typer.echo(render.as_json(render.run_json(run)) if json else f"{run.name}: {run.phase} {run.status}")
     if not (json or quiet):
         _say(f"waits for {_views(name)[0].waits_for}")
+
+
+@app.command()
+def work(
+    name: RunName,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, envvar="ORCHESTRATOR_WORKERS", help="workers of this process")
+    ] = 1,
+    quiet: QuietFlag = False,
+) -> None:
+    """Help with the backfill of a run that is advanced elsewhere. May begin and end at any time, on any machine.
+
+    Waits for the backfill to begin; ends with exit code 0 when every row is done.
+
+    Example: orchestrator work rename-email --workers 2
+    """
+    from orchestrator import work as helper
+
+    typer.echo(helper.work(_context(quiet=quiet), name, workers=workers))
 
 
 @app.command()

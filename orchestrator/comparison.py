@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from psycopg.sql import SQL, Composable, Literal
+from sqlalchemy import Connection
 
 from orchestrator import database
-from orchestrator.backfill.loop import MEASURE
+from orchestrator.backfill.relations import Relation, relations
 from orchestrator.context import Context, connected, journal, require_run
 from orchestrator.errors import IllegalTransition
 from orchestrator.journal import store
@@ -53,32 +54,42 @@ def verify(context: Context, name: str) -> list[Comparison]:
     constrained = all(row.status == "done" for row in rows if row.phase is Phase.CONSTRAIN)
     phase = Phase.CONTRACT if constrained else Phase.BACKFILL
     steps = [load_step(row.payload) for row in rows if row.phase is phase]
-    return [_compare(context, step) for step in steps if isinstance(step, Verify)]
+    return [_compare(context, step, name) for step in steps if isinstance(step, Verify)]
 
 
-def _compare(context: Context, step: Verify) -> Comparison:
+def _compare(context: Context, step: Verify, name: str) -> Comparison:
+    with connected(context.engine()) as connection:
+        found = relations(connection, step.table, None, run=name)
+        connection.rollback()
+        parts = [_compare_one(connection, step, relation) for relation in found]
+    return Comparison(
+        table=step.locks[0].relation,
+        rows=sum(part.rows for part in parts),
+        differences=sum(part.differences for part in parts),
+        keys=tuple(key for part in parts for key in part.keys)[:SAMPLE],
+    )
+
+
+def _compare_one(connection: Connection, step: Verify, relation: Relation) -> Comparison:
     rows = differences = first = 0
     keys: list[str] = []
-    with connected(context.engine()) as connection:
-        blocks = database.fetch(connection, MEASURE, {"table": step.table, "guard": step.guard})[0]["blocks"]
-        connection.rollback()
-        # the last range has no end: rows that were inserted meanwhile belong to it
-        while first < blocks or first == 0:
-            end = first + BLOCKS
-            parts = _parts(step, first, end if end < blocks else None)
-            with connection.begin():
-                database.set_short(connection)
-                database.set_local(connection, row_security="off")
-                found = database.fetch(connection, text(COMPARE.format(**parts)))[0]
-                if found["differences"] and len(keys) < SAMPLE:
-                    sample = database.fetch(connection, text(FIRST.format(**parts, limit=Literal(SAMPLE - len(keys)))))
-                    keys += [", ".join(f"{key}={value!r}" for key, value in row.items()) for row in sample]
-            rows, differences, first = rows + found["rows"], differences + found["differences"], end
-    return Comparison(table=step.locks[0].relation, rows=rows, differences=differences, keys=tuple(keys))
+    # the last range has no end: rows that were inserted meanwhile belong to it
+    while first < relation.blocks or first == 0:
+        end = first + BLOCKS
+        parts = _parts(step, relation.name, first, end if end < relation.blocks else None)
+        with connection.begin():
+            database.set_short(connection)
+            database.set_local(connection, row_security="off")
+            found = database.fetch(connection, text(COMPARE.format(**parts)))[0]
+            if found["differences"] and len(keys) < SAMPLE:
+                sample = database.fetch(connection, text(FIRST.format(**parts, limit=Literal(SAMPLE - len(keys)))))
+                keys += [", ".join(f"{key}={value!r}" for key, value in row.items()) for row in sample]
+        rows, differences, first = rows + found["rows"], differences + found["differences"], end
+    return Comparison(table=relation.name, rows=rows, differences=differences, keys=tuple(keys))
 
 
-def _parts(step: Verify, first: int, end: int | None) -> dict[str, Composable]:
-    parts = {name: catalog_sql(getattr(step, name)) for name in ("differs", "table", "keys")}
+def _parts(step: Verify, table: str, first: int, end: int | None) -> dict[str, Composable]:
+    parts = {"table": catalog_sql(table), "differs": catalog_sql(step.differs), "keys": catalog_sql(step.keys)}
     begin = SQL("ctid >= {}::tid").format(Literal(f"({first},0)"))
     return {
         **parts,

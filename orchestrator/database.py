@@ -59,14 +59,16 @@ def working_engine(dsn: str, *, application_name: str) -> Engine:
             raise
         return connection
 
-    return _engine(connect, QueuePool)
+    # as many as there are workers, and each keeps its own
+    return _engine(connect, QueuePool, pool_size=0)
 
 
-def _engine(connect: Callable[[], psycopg.Connection[Any]], pool: type[Pool]) -> Engine:
+def _engine(connect: Callable[[], psycopg.Connection[Any]], pool: type[Pool], **sizes: int) -> Engine:
     return sqlalchemy.create_engine(
         "postgresql+psycopg://",
         creator=connect,
         poolclass=pool,
+        **sizes,
         isolation_level="READ COMMITTED",
         use_native_hstore=False,  # saves a query at each connection
     )

@@ -116,6 +116,7 @@ def _made_by(delta: Delta) -> set[str]:
     )
     made = {each.name for each in successors} | {each.name for each in delta.constraints}
     made -= {each.old_name for each in successors if each.old_name is not None}
+    made |= {column.sequence.name for column in delta.add if column.sequence is not None}
     made |= {proof_of(delta.table, column) for column in delta.not_null}
     made |= {rename.to for rename in delta.rename_tables}
     for new in delta.create:

@@ -16,7 +16,6 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_de
 
 from orchestrator.backfill.loop import run_batches, run_verification
 from orchestrator.backfill.meter import Meter
-from orchestrator.claim import CANCELLED, TOO_LONG, Claim, Watched
 from orchestrator.database import fetch, primary_message, run, scalar, set_local, sqlstate
 from orchestrator.errors import LockNotObtained, NotVerified, StepFailed, StoppedOnRequest
 from orchestrator.journal import store
@@ -24,7 +23,20 @@ from orchestrator.journal.store import StepRow
 from orchestrator.program import load_step
 from orchestrator.report import Reporter
 from orchestrator.settings import Settings
-from phases.step import Batches, BuildIndex, DropIndex, Inspect, LockClass, Reindex, Statement, Step, Undo, Verify
+from orchestrator.watch import CANCELLED, TOO_LONG, Watch, Watched
+from phases.step import (
+    Batches,
+    BuildIndex,
+    DropIndex,
+    Inspect,
+    LockClass,
+    Outside,
+    Reindex,
+    Statement,
+    Step,
+    Undo,
+    Verify,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -53,9 +65,9 @@ WHERE p.datname = pg_catalog.current_database() AND n.nspname = %(schema)s AND c
 
 
 class Executor:
-    """Runs the steps of one claimed run."""
+    """Runs the steps of one claimed run; or helps with its batches, where `claim` is that of a worker elsewhere."""
 
-    def __init__(self, engine: Engine, claim: Claim, settings: Settings, reporter: Reporter, name: str) -> None:
+    def __init__(self, engine: Engine, claim: Watch, settings: Settings, reporter: Reporter, name: str) -> None:
         self.engine = engine
         self.claim = claim
         self.settings = settings
@@ -63,6 +75,8 @@ class Executor:
         self.name = name
         self.again = f"orchestrator advance {name}"
         """The command that goes on after a halt; the runner sets it with the phase."""
+        self.workers: int | None = None
+        """How many work on batches; None: as many as the knob says."""
         self._waited_s = 0.0
         with engine.connect() as connection:
             self.deadlock_timeout_ms = int(scalar(connection, DEADLOCK_TIMEOUT_MS))
@@ -80,11 +94,11 @@ class Executor:
 
         def done(connection: Connection) -> None:
             self.claim.fence(connection)
-            store.step_done(connection, self.claim.run.id, row.position)
+            store.step_done(connection, self.claim.run_id, row.position)
 
         if anew:
             self._note(lambda connection: self._forget(connection, row))
-        with self._told(step):
+        with self.told(step):
             match step:
                 case Statement():
                     if step.loss:
@@ -92,7 +106,7 @@ class Executor:
                     self._statement(row.position, step, done)
                 case BuildIndex():
                     self._build_index(row, step, done)
-                case DropIndex():
+                case DropIndex() | Outside():
                     self._begin(row)
                     self._autocommit(row.position, step, step.sql)
                     self._note(done)
@@ -116,12 +130,12 @@ class Executor:
         with self.engine.begin() as connection:
             lost = f"{step.title}: {scalar(connection, step.loss)}"
             self.claim.fence(connection)
-            store.add_event(connection, self.claim.run.id, "loss", lost)
+            store.add_event(connection, self.claim.run_id, "loss", lost)
         self.reporter.note(lost)
 
     def _forget(self, connection: Connection, row: StepRow) -> None:
         self.claim.fence(connection)
-        store.forget_step(connection, self.claim.run.id, row.position)
+        store.forget_step(connection, self.claim.run_id, row.position)
 
     def undo(self, row: StepRow) -> None:
         """Runs what takes a step back, and notes it; a step without undo is only noted."""
@@ -129,7 +143,7 @@ class Executor:
 
         def undone(connection: Connection) -> None:
             self.claim.fence(connection)
-            store.step_undone(connection, self.claim.run.id, row.position)
+            store.step_undone(connection, self.claim.run_id, row.position)
 
         step = load_step(row.payload)
         if isinstance(step, Reindex):
@@ -146,15 +160,15 @@ class Executor:
             self._note(undone)
 
     def _undo(self, row: StepRow, undo: Undo, note: Callable[[Connection], object]) -> None:
-        with self._told(undo):
+        with self.told(undo):
             match undo:
                 case Statement():
                     self._statement(row.position, undo, note)
-                case DropIndex():
+                case DropIndex() | Outside():
                     self._autocommit(row.position, undo, undo.sql)
 
     @contextmanager
-    def _told(self, step: Step) -> Iterator[None]:
+    def told(self, step: Step) -> Iterator[None]:
         """Tells whoever listens when a step begins and ends."""
         self.reporter.step_started(step.title)
         started, self._waited_s = time.monotonic(), 0.0
@@ -167,7 +181,7 @@ class Executor:
 
         def begun(connection: Connection) -> None:
             self.claim.fence(connection)
-            store.step_started(connection, self.claim.run.id, row.position)
+            store.step_started(connection, self.claim.run_id, row.position)
 
         self._note(begun)
 
@@ -277,12 +291,12 @@ class Executor:
         with self.engine.begin() as connection:
             self.claim.fence(connection)
             store.step_waited(
-                connection, self.claim.run.id, position, lock_wait_ms=milliseconds, attempts=1 if failed else 0
+                connection, self.claim.run_id, position, lock_wait_ms=milliseconds, attempts=1 if failed else 0
             )
             if watched.seen:
                 store.add_event(
                     connection,
-                    self.claim.run.id,
+                    self.claim.run_id,
                     "lock_wait",
                     f"{watched.title} waited {milliseconds:.0f} ms for a lock" + (" in vain" if failed else ""),
                     detail={"blockers": [blocker.as_json() for blocker in watched.seen.values()]},
@@ -368,7 +382,7 @@ class Executor:
                     f"rename or drop it, then: {self.again}",
                 )
             self.claim.fence(connection)
-            store.step_started(connection, self.claim.run.id, row.position)
+            store.step_started(connection, self.claim.run_id, row.position)
 
     def _index_state(self, step: BuildIndex) -> RowMapping | None:
         with self.engine.connect() as connection:
@@ -430,7 +444,7 @@ class Executor:
                         f"an interrupted REINDEX leaves such an index: drop it, then: {self.again}",
                     )
             self.claim.fence(connection)
-            store.step_started(connection, self.claim.run.id, row.position)
+            store.step_started(connection, self.claim.run_id, row.position)
 
     def _await_reindex(self, step: Reindex) -> None:
         """The server process of a runner that was killed knows nothing of that and works on."""

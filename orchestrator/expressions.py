@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from orchestrator.catalog import TableFacts
-from orchestrator.catalog.wanted import AddedColumn, Cast, Computed, Expression, Question
+from orchestrator.catalog.wanted import AddedColumn, Cast, Computed, DefaultOf, Expression, Question
 from orchestrator.succession import Refusal, listed
 from phases.delta import Value
 
@@ -14,8 +14,15 @@ def rejected(facts: TableFacts, questions: Iterable[Question]) -> Iterator[Refus
     """What PostgreSQL itself does not accept of it."""
     for question, message in facts.rejections(questions):
         match question:
+            case AddedColumn(name=name, generated=str(generated)):
+                yield f'column "{name}" cannot be generated as {generated}: {message}', "give what the server takes"
             case AddedColumn(name=name, type=type_):
                 yield f'column "{name}" cannot be of type {type_}: {message}', "give a type that the server knows"
+            case DefaultOf(column=column, expression=expression):
+                yield (
+                    f'"{expression}" cannot be the default of "{column}": {message}',
+                    "a default is an expression without columns and without a subquery",
+                )
             case Computed(column=column, expression=expression):
                 yield (
                     f'"{expression}" cannot be the value of "{column}": {message}',

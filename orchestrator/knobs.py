@@ -76,6 +76,13 @@ class Knobs(BaseModel):
     max_rows_per_s: Rate = Field(
         default=None, description="rows that the backfill may update a second; off: as many as the server takes"
     )
+    workers: int = Field(
+        default=1, ge=1, le=64, description="workers of the process that advances the run; more may join elsewhere"
+    )
+    max_bad_rows: Count = Field(
+        default=100,
+        description="rows that cannot be updated, above which the run stops at once; off: it goes on to the end first",
+    )
     max_replica_lag_s: Limit = Field(
         default=10,
         description="replay lag of the slowest streaming replica, in s, above which batches wait; off: whatever it is",

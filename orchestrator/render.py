@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.journal.store import Progress, Run, StepRow
 from orchestrator.report import Blocker, Reporter
-from phases.step import Batches, BuildIndex, DropIndex, Inspect, Phase, Reindex, Statement, Step
+from phases.step import Batches, BuildIndex, DropIndex, Inspect, Outside, Phase, Reindex, Statement, Step
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.comparison import Comparison
     from orchestrator.gate import Verdict
     from orchestrator.journal.measurements import Course
+    from orchestrator.journal.windows import Worker
     from orchestrator.knobs import Knobs
     from orchestrator.program import Program
     from orchestrator.settings import Settings
@@ -33,6 +34,8 @@ def as_json(value: Any) -> str:
 
 
 # status
+
+MOST_BAD_ROWS = 10
 
 
 def status_list(views: Sequence[View]) -> str:
@@ -77,6 +80,12 @@ def status_one(view: View) -> str:
         lines.append(
             f"  runner     {beat.actor} on {beat.host}, process {beat.process}, heartbeat {beat.age_s:.0f} s ago"
         )
+    for worker in view.workers if len(view.workers) > 1 or view.runner == "none" else ():
+        lines.append(f"  worker     {_worker(worker)}")
+    for bad in view.bad_rows[:MOST_BAD_ROWS]:
+        lines.append(f"  bad row    {bad}")
+    if len(view.bad_rows) > MOST_BAD_ROWS:
+        lines.append(f"  bad rows   {len(view.bad_rows)} in all: orchestrator status {run.name} --json")
     for blocker in view.blockers:
         lines.append(f"  blocked by {Blocker(**blocker)}")
     if run.error:
@@ -87,6 +96,16 @@ def status_one(view: View) -> str:
     return "\n".join(lines)
 
 
+def _worker(worker: Worker) -> str:
+    """One of several, or one that goes on while no runner is there."""
+    if not worker.alive:
+        return f"{worker}, gone"
+    if worker.throttle_reason:
+        return f"{worker}, throttled: {worker.throttle_reason}"
+    rate = f", {worker.rows_per_s:,.0f} rows/s" if worker.rows_per_s else ""
+    return f"{worker}{rate}, heartbeat {worker.age_s:.0f} s ago"
+
+
 def progress_line(progress: Progress) -> str:
     """Share, rows, rate and time to go, each labelled as what it is."""
     return ", ".join(_done(progress) + _to_go(progress, progress.eta_s, progress.eta_unthrottled_s))
@@ -94,7 +113,7 @@ def progress_line(progress: Progress) -> str:
 
 def _progress(view: View, progress: Progress) -> str:
     """The same; of a run that nobody works on there is neither a rate nor a time to go."""
-    moving = view.runner == "alive"
+    moving = view.runner == "alive" or any(worker.alive for worker in view.workers)
     return ", ".join(_done(progress) + (_to_go(progress, view.eta_s, view.eta_unthrottled_s) if moving else []))
 
 
@@ -298,7 +317,7 @@ def _locks(step: Step, settings: Settings, knobs: Knobs) -> str:
     if isinstance(step, Batches):
         return f"{held}; each batch holds the rows it updates, about {knobs.target_batch_ms} ms"
     if bounds["lock_timeout_ms"] is None:
-        kind = "concurrently" if isinstance(step, BuildIndex | DropIndex | Reindex) else "blocks nobody"
+        kind = "concurrently" if isinstance(step, BuildIndex | DropIndex | Outside | Reindex) else "blocks nobody"
         return f"{held}; {kind}"
     return f"{held}; waits at most {bounds['lock_timeout_ms']} ms a try, holds at most {bounds['hold_ms']} ms"
 
@@ -332,7 +351,7 @@ def _script(step: Step, settings: Settings) -> list[str]:
                 f"{step.sql};",
                 *(f"{statement};" for statement in step.after),
             ]
-        case DropIndex() | Reindex():
+        case DropIndex() | Outside() | Reindex():
             return [f"{step.sql};"]
         case Inspect():
             return [f"{step.sql}; -- must find no row"]

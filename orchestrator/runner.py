@@ -22,7 +22,7 @@ from orchestrator.errors import (
     StoppedOnRequest,
 )
 from orchestrator.executor import Executor
-from orchestrator.journal import store
+from orchestrator.journal import store, windows
 from orchestrator.journal.states import Status
 from orchestrator.journal.store import Run, StepRow
 from orchestrator.plan import difference, duration, restore
@@ -40,6 +40,7 @@ def advance(
     to: Phase | None = None,
     confirm_contract: bool = False,
     take_over: bool = False,
+    workers: int | None = None,
 ) -> Run:
     """Runs the next phase that has anything to do, or all up to `to`; goes on with what was interrupted.
 
@@ -60,6 +61,7 @@ def advance(
     _check_contract_gate(context, run, target, confirmed=confirm_contract)
 
     def work(executor: Executor, held: Run) -> Run:
+        executor.workers = workers
         while not held.has_finished(target):
             phase = held.phase if held.status is not Status.WAITING else held.phase.next
             assert phase is not None
@@ -94,7 +96,11 @@ def _start(context: Context, name: str) -> Run:
         context.reporter.note(f"warning: {warning}")
     with journal(context) as connection:
         try:
-            return store.create(connection, plan, program)
+            run = store.create(connection, plan, program)
+            for reason in (change.overrides for change in plan.changes):
+                if reason is not None:
+                    store.add_event(connection, run.id, "unsafe", reason)
+            return run
         except DBAPIError as error:
             if database.sqlstate(error) == "23505":
                 raise RunHeld(
@@ -125,13 +131,9 @@ def _check_contract_gate(context: Context, run: Run, target: Phase, *, confirmed
         return
     release = f" older than {run.release}" if run.release else " that uses the old shape"
     if not confirmed:
+        what = f"contract drops {', '.join(run.removes)} for good" if run.removes else "contract has no way back"
         raise GateClosed(
-            "\n".join(
-                (
-                    f"contract drops {', '.join(run.removes) or 'what only the way back needs'} for good",
-                    *_losses(context, rows),
-                )
-            ),
+            "\n".join((what, *_losses(context, rows))),
             f"once no release{release} is running: orchestrator advance {run.name} --to contract --confirm-contract",
         )
     soak = duration(run.plan["gates"]["contract"]["soak"]) if _soak(run) else None
@@ -271,7 +273,7 @@ def abort(context: Context, name: str, *, take_over: bool = False) -> Run:
         context.reporter.note(f'run "{name}" is aborted already')
         return run
     if run.status is Status.COMPLETE or _destroyed(rows):
-        gone = ", ".join(run.removes) or "what that needs"
+        gone = ", ".join(run.removes) or "the trigger"
         raise IllegalTransition(
             f'run "{name}" can no longer be undone: contract has begun to drop {gone}',
             f"finish it with: orchestrator advance {name} --to contract --confirm-contract"
@@ -285,6 +287,9 @@ def abort(context: Context, name: str, *, take_over: bool = False) -> Run:
         executor.again = f"orchestrator abort {name}"
         if held.status is not Status.ABORTING:
             held = _move(executor, held, (held.phase, Status.ABORTING), "abort begins")
+        with executor.engine.begin() as connection:
+            # workers elsewhere may have a batch under way; from here on none begins one
+            windows.revoke(connection, held.id)
         with executor.engine.connect() as connection:
             begun = [row for row in store.steps(connection, held.id) if row.status in ("done", "started")]
         for row in reversed(begun):

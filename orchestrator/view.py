@@ -11,10 +11,12 @@ from sqlalchemy import Connection
 
 from orchestrator.claim import LOCK_CLASS
 from orchestrator.database import scalar
-from orchestrator.journal import measurements, store
+from orchestrator.journal import badrows, measurements, store, windows
+from orchestrator.journal.badrows import BadRow
 from orchestrator.journal.measurements import Course
 from orchestrator.journal.states import Status
 from orchestrator.journal.store import Control, Heartbeat, Progress, Run
+from orchestrator.journal.windows import Worker
 from phases.step import Phase
 
 # reads pg_locks, which takes no lock and needs no privilege; a standby knows nothing of the primary's advisory locks
@@ -42,6 +44,10 @@ class View:
     held: bool
     """Whether a runner's lock is there: with its process, however that ended, it goes at once."""
     control: Control
+    workers: list[Worker]
+    """Who works on batches, on whatever machine."""
+    bad_rows: list[BadRow]
+    """Rows that cannot be updated, until somebody puts them right."""
     stale_after_s: float
 
     @property
@@ -64,9 +70,10 @@ class View:
         return list(activity["blockers"]) if activity else []
 
     @property
-    def throttled(self) -> Progress | None:
-        """The progress of a step whose batches wait for the server's health; a runner that died waits no longer."""
-        return self.progress if self.runner == "alive" and self.progress and self.progress.throttled_since else None
+    def throttled(self) -> Worker | None:
+        """The worker that waits longest for the server's health; one that died waits no longer."""
+        waiting = [each for each in self.workers if each.alive and each.throttled_since]
+        return min(waiting, key=lambda each: each.throttled_since or each.joined_at, default=None)
 
     @property
     def eta_s(self) -> float | None:
@@ -80,7 +87,7 @@ class View:
         """The same, should nothing throttle any more."""
         if self.progress is None or not self._ran_s:
             return self.progress.eta_unthrottled_s if self.progress else None
-        return self.progress.to_go(self._ran_s - self.progress.throttled_ms / 1000)
+        return self.progress.to_go(self._ran_s * (1 - self.progress.throttled_share))
 
     @property
     def _ran_s(self) -> float:
@@ -145,6 +152,8 @@ class View:
             "steps_done": self.steps_done,
             "steps_total": self.steps_total,
             "progress": _plain(progress),
+            "workers": [_plain(asdict(worker)) for worker in self.workers],
+            "bad_rows": [_plain(asdict(row)) for row in self.bad_rows],
             "blockers": self.blockers,
             "heartbeat": _plain(beat),
             "pause_wanted": self.pause_wanted,
@@ -177,6 +186,8 @@ def look(connection: Connection, run: Run, *, stale_after_s: float) -> View:
         heartbeat=store.heartbeat(connection, run.id),
         held=bool(scalar(connection, HELD, {"space": LOCK_CLASS, "run": run.id})),
         control=store.control(connection, run.id),
+        workers=windows.workers(connection, run.id) if run.live else [],
+        bad_rows=badrows.open_rows(connection, run.id),
         stale_after_s=stale_after_s,
     )
 

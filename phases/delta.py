@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from psycopg.sql import Identifier
+from psycopg.sql import SQL, Identifier
+from psycopg.sql import Literal as Constant
 
 Comparison = Literal["image", "text", "plain"]
 """How two values are told apart: by their bytes; as texts in the C collation; or with `=`, which compares bytes too."""
@@ -36,8 +37,24 @@ class Grant:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NewSequence:
+    """A sequence for a column that counts, which owns it."""
+
+    schema: str
+    name: str
+    type: str
+    grants: tuple[Grant, ...] = ()
+
+    @property
+    def next_value(self) -> str:
+        """As an expression of a `Value`."""
+        name = Identifier(self.schema, self.name).as_string(None)
+        return SQL("pg_catalog.nextval({})").format(Constant(name)).as_string(None)
+
+
+@dataclass(frozen=True, kw_only=True)
 class NewColumn:
-    """A column that expand adds: nullable, without default, else as its predecessor is."""
+    """A column that expand adds; where it has a predecessor: nullable, without default, else as that is."""
 
     name: str
     type: str
@@ -49,6 +66,15 @@ class NewColumn:
     options: tuple[str, ...] = ()
     comment: str | None = None
     grants: tuple[Grant, ...] = ()
+    default: str | None = None
+    default_apart: bool = False
+    """Set when the column is there already: rows that are older stay null, and none is touched."""
+    not_null: bool = False
+    """From the start: with a default that the server need not write into every row."""
+    generated: str | None = None
+    """Expression of a VIRTUAL generated column (PostgreSQL 18+)."""
+    sequence: NewSequence | None = None
+    """What its default counts with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,6 +300,8 @@ class Identity:
     """Name of the old sequence for the moment in which both exist."""
     options: str
     grants: tuple[Grant, ...] = ()
+    from_default: bool = False
+    """The column is new: until now its default has counted, with a sequence that goes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -413,8 +441,19 @@ class TableRename:
     owner: str
     grants: tuple[Grant, ...] = ()
     column_grants: tuple[tuple[str, Grant], ...] = ()
-    invoker: bool = True
-    """The view reads and writes with the rights of whoever uses it, row security included: PostgreSQL 15+."""
+    invoker: bool = False
+    """The view obeys row security: it acts with the rights of whoever uses it, who then needs them on all columns."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawStep:
+    """Statements of the plan's author, with what takes them back and the lock that they are declared to take."""
+
+    phase: str
+    title: str
+    run: tuple[str, ...]
+    undo: tuple[str, ...] = ()
+    lock: Literal["short exclusive", "long, harmless", "concurrently"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -470,3 +509,5 @@ class Delta:
     """The table itself, where it goes at contract, after its foreign keys."""
     rename_tables: tuple[TableRename, ...] = ()
     """The table itself, where it takes another name at contract."""
+    raw: tuple[RawStep, ...] = ()
+    """Statements that the plan brings along, after those of each phase."""

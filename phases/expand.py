@@ -12,7 +12,10 @@ from phases.delta import Delta, NewColumn, NewTable, Table, TableColumn, TableKe
 from phases.sql import catalog_sql, comment, grants, lock, names, qualified, shown, text
 from phases.step import LockMode, Statement, Step
 
-ADD_COLUMN = SQL("ALTER TABLE {table} ADD COLUMN {column} {type}{collation}")
+ADD_COLUMN = SQL("ALTER TABLE {table} ADD COLUMN {column} {type}{collation}{default}{not_null}")
+GENERATED = SQL(" GENERATED ALWAYS AS ({expression}) VIRTUAL")
+CREATE_SEQUENCE = SQL("CREATE SEQUENCE {sequence} AS {type} OWNED BY {column}")
+SET_DEFAULT = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {default}")
 SET_COLUMN = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET {setting}")
 DROP_COLUMN = SQL("ALTER TABLE {table} DROP COLUMN IF EXISTS {column}")
 CREATE_TABLE = SQL("CREATE TABLE {table} ({parts})")
@@ -61,8 +64,8 @@ LOCK_TABLE = SQL("\n    LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;")
 def steps(delta: Delta) -> Iterator[Step]:
     """One step a column, or a constraint that newer code may break. ACCESS EXCLUSIVE, catalog only.
 
-    New columns are nullable and without default: no row is touched, and a default would hide from the trigger whether
-    a writer gave a value.
+    A column that takes over from another has no default before contract: it would hide from the trigger whether a
+    writer gave a value.
     """
     for new in delta.create:
         yield _create_table(delta.table, new)
@@ -103,7 +106,26 @@ def _again(dropped: Statement, steps: Iterator[Statement]) -> Iterator[Statement
 def _add(table: Table, column: NewColumn) -> Iterator[Composable]:
     name = Identifier(column.name)
     collation = SQL(" COLLATE {}").format(Identifier(*column.collation)) if column.collation else SQL("")
-    yield ADD_COLUMN.format(table=qualified(table), column=name, type=catalog_sql(column.type), collation=collation)
+    default: Composable = SQL("")
+    if column.generated is not None:
+        default = GENERATED.format(expression=catalog_sql(column.generated))
+    elif column.default is not None and not column.default_apart:
+        default = SQL(" DEFAULT {}").format(catalog_sql(column.default))
+    yield ADD_COLUMN.format(
+        table=qualified(table),
+        column=name,
+        type=catalog_sql(column.type),
+        collation=collation,
+        default=default,
+        not_null=SQL(" NOT NULL") if column.not_null else SQL(""),
+    )
+    if column.sequence is not None:
+        sequence = Identifier(column.sequence.schema, column.sequence.name)
+        owner = Identifier(table.schema, table.name, column.name)
+        yield CREATE_SEQUENCE.format(sequence=sequence, type=catalog_sql(column.sequence.type), column=owner)
+        yield from grants(column.sequence.grants, SQL("SEQUENCE {}").format(sequence))
+    if column.default is not None and column.default_apart:
+        yield SET_DEFAULT.format(table=qualified(table), column=name, default=catalog_sql(column.default))
     for setting in _settings(column):
         yield SET_COLUMN.format(table=qualified(table), column=name, setting=setting)
     yield from comment("COLUMN", Identifier(table.schema, table.name, column.name), column.comment)

@@ -28,6 +28,7 @@ SWAP_PRIMARY_KEY = SQL(
 )
 SET_DEFAULT = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {expression}")
 DROP_DEFAULT = SQL("ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT")
+DROP_SEQUENCE = SQL("DROP SEQUENCE {sequence}")
 OWN_SEQUENCE = SQL("ALTER SEQUENCE {sequence} OWNED BY {column}")
 SEQUENCE_TYPE = SQL("ALTER SEQUENCE {sequence} AS {type}")
 RENAME_SEQUENCE = SQL("ALTER SEQUENCE {sequence} RENAME TO {name}")
@@ -108,6 +109,8 @@ def _move_identity(table: Composable, identity: Identity) -> Iterator[Composable
     old = Identifier(identity.schema, identity.sequence)
     interim = Identifier(identity.schema, identity.interim)
     yield RENAME_SEQUENCE.format(sequence=old, name=Identifier(identity.interim))
+    if identity.from_default:
+        yield DROP_DEFAULT.format(table=table, column=Identifier(identity.column))
     yield ADD_IDENTITY.format(
         table=table,
         column=Identifier(identity.column),
@@ -117,3 +120,5 @@ def _move_identity(table: Composable, identity: Identity) -> Iterator[Composable
     )
     yield COPY_POSITION.format(sequence=Literal(text(old)), interim=interim)
     yield from grants(identity.grants, SQL("SEQUENCE {}").format(old))
+    if identity.from_default:
+        yield DROP_SEQUENCE.format(sequence=interim)

@@ -35,7 +35,10 @@ FIRST_S = 1.0
 SESSION = """
 SET statement_timeout = 2000; SET lock_timeout = 100; SET synchronous_commit = off
 """
-SIZE = "SELECT pg_catalog.pg_total_relation_size(%(table)s::regclass)"
+SIZE = """
+SELECT sum(pg_catalog.pg_total_relation_size(c.oid))::bigint FROM pg_catalog.pg_class c
+WHERE c.oid = %(table)s::regclass OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(%(table)s::regclass))
+"""
 
 
 def interval_s(ran_s: float) -> float:
@@ -48,7 +51,7 @@ class Meter(AbstractContextManager["Meter"]):
 
     def __init__(self, executor: Executor, position: int, table: str) -> None:
         self._engine = executor.engine
-        self._run_id, self._epoch = executor.claim.run.id, executor.claim.epoch
+        self._run_id, self._epoch = executor.claim.run_id, executor.claim.epoch
         self._position = position
         self._table = table
         self._connection: Connection | None = None

@@ -53,6 +53,10 @@ class Pace:
         """A row of the batch is locked by the application: come back with less, so as to wait for less."""
         self._resize(self.blocks // 4)
 
+    def awaited(self) -> None:
+        """Somebody waited behind a batch: the next one is smaller, and keeps nobody waiting for as long."""
+        self._resize(self.blocks // 2)
+
     def _resize(self, blocks: int) -> None:
         self.blocks = max(1, min(self.most, blocks))
         self._samples.clear()

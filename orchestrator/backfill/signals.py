@@ -84,7 +84,9 @@ LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = p.pid
 WHERE p.datname = current_database() AND (
   p.relid IS NULL
   OR a.query LIKE '%%to prevent wraparound%%' AND p.relid IN (
-    SELECT unnest(ARRAY[c.oid, c.reltoastrelid]) FROM pg_catalog.pg_class c WHERE c.oid = %(table)s::regclass))
+    SELECT unnest(ARRAY[c.oid, c.reltoastrelid]) FROM pg_catalog.pg_class c
+    WHERE c.oid = %(table)s::regclass
+       OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(%(table)s::regclass))))
 ORDER BY p.relid IS NULL
 """
 

@@ -13,6 +13,8 @@ from orchestrator.catalog.wanted import (
     CheckDefinition,
     ColumnType,
     Computed,
+    DefaultOf,
+    DefaultValue,
     Drafted,
     Expression,
     ForeignKeyDefinition,
@@ -104,6 +106,7 @@ class Index:
     reads: tuple[str, ...]
     """Columns that it has as keys, or reads in an expression or its predicate."""
     unique: bool
+    nulls_not_distinct: bool
     valid: bool
     definition: str | None
     """All after `ON table`, as it is; of an index that has a successor."""
@@ -251,6 +254,8 @@ class TableFacts:
     dependents: tuple[Dependent, ...] = ()
     triggers: tuple[TriggerFacts, ...] = ()
     publications: tuple[str, ...] = ()
+    writers: tuple[str | None, ...] = ()
+    """Roles that may insert or update, besides the owner; None is PUBLIC."""
     taken_names: frozenset[str] = frozenset()
     """Names of relations, constraints and functions in the table's schema."""
 
@@ -310,6 +315,12 @@ class TableFacts:
         if isinstance(answer, Rejected):
             raise NoLongerPossible(self.display, answer.message)
         assert isinstance(answer, kind)
+        return answer
+
+    def default(self, question: DefaultOf) -> DefaultValue:
+        """The answer to a question that was not rejected."""
+        answer = self.answers[question]
+        assert isinstance(answer, DefaultValue)
         return answer
 
     def proof(self, column: str) -> str | None:

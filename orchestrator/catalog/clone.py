@@ -23,6 +23,8 @@ from orchestrator.catalog.wanted import (
     Cast,
     ColumnType,
     Computed,
+    DefaultOf,
+    DefaultValue,
     Expression,
     NotNullProof,
     Proofs,
@@ -53,6 +55,8 @@ USE = SQL(
 )
 # the server's own test of immutability
 INDEX = SQL("CREATE INDEX ON {clone} (({expression}\n))")
+# one expression, and no more: in ALTER TABLE a comma would begin another action
+ONE_EXPRESSION = SQL("EXPLAIN SELECT ({expression}\n) FROM {clone} AS new")
 NOT_IMMUTABLE = "42P17"
 PARSED = "orchestrator_expression"
 CAST = SQL("CAST({} AS {})")
@@ -61,6 +65,7 @@ ALTER_TYPE = SQL("ALTER COLUMN {} TYPE {}{}")
 # nothing has to be computed: the clone is empty
 ANY_VALUE = SQL(" USING NULL")
 PROOF = "orchestrator_proof"
+PROBE = "orchestrator_probe"
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,8 @@ def answers(
                     nested.commit()
                 case Computed() | Cast():
                     found[question] = _expression(connection, question, search_path)
+                case DefaultOf():
+                    found[question] = _default(connection, question, search_path)
                 case NotNullProof():
                     found[question] = _proofs(connection, question, checks)
         except DBAPIError as error:
@@ -130,10 +137,17 @@ def answers(
 def _add_column(connection: Connection, question: AddedColumn, search_path: str) -> ColumnType:
     set_local(connection, search_path=search_path)
     collation = SQL(" COLLATE {}").format(catalog_sql(question.collation)) if question.collation else SQL("")
-    column = SQL("ALTER TABLE {} ADD COLUMN {} {}{}").format(
-        CLONE, Identifier(question.name), catalog_sql(question.type), collation
+    generated = (
+        SQL(" GENERATED ALWAYS AS ({}\n) VIRTUAL").format(catalog_sql(question.generated))
+        if question.generated
+        else SQL("")
+    )
+    column = SQL("ALTER TABLE {} ADD COLUMN {} {}{}{}").format(
+        CLONE, Identifier(question.name), catalog_sql(question.type), collation, generated
     )
     send_one(connection, column)
+    if question.generated:
+        send_one(connection, ONE_EXPRESSION.format(expression=catalog_sql(question.generated), clone=CLONE))
     set_local(connection, search_path="")
     row = _clone_column(connection, question.name)
     return ColumnType(
@@ -142,6 +156,7 @@ def _add_column(connection: Connection, question: AddedColumn, search_path: str)
         constrained_domain=row["constrained_domain"],
         collatable=row["collatable"],
         toastable=row["toastable"],
+        generated=row["default"],
     )
 
 
@@ -220,6 +235,27 @@ def is_immutable(connection: Connection, words: Composable) -> bool:
     finally:
         nested.rollback()
     return True
+
+
+def _default(connection: Connection, question: DefaultOf, search_path: str) -> DefaultValue:
+    """The server says itself whether it would write every row: a table that is rewritten gets another file."""
+    column = Identifier(question.column)
+    set_local(connection, search_path=search_path)
+    set_default = SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT ({}\n)")
+    send_one(connection, set_default.format(CLONE, column, catalog_sql(question.expression)))
+    send_one(connection, ONE_EXPRESSION.format(expression=catalog_sql(question.expression), clone=CLONE))
+    set_local(connection, search_path="")
+    row = fetch(connection, queries.CLONE_COLUMN, {"clone": NAME, "column": question.column})[0]
+    before = scalar(connection, queries.CLONE_FILE, {"clone": NAME})
+    add = SQL("ALTER TABLE {} ADD COLUMN {} {}{} DEFAULT {}").format(
+        CLONE,
+        Identifier(PROBE),
+        catalog_sql(row["type"]),
+        SQL(" COLLATE {}").format(Identifier(*row["collation"])) if row["collation"] else SQL(""),
+        catalog_sql(row["default"]),
+    )
+    send(connection, add)
+    return DefaultValue(sql=row["default"], rewrites=scalar(connection, queries.CLONE_FILE, {"clone": NAME}) != before)
 
 
 def _proofs(connection: Connection, question: NotNullProof, checks: Mapping[str, str]) -> Proofs:

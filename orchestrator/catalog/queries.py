@@ -125,6 +125,7 @@ SELECT i.indexrelid::bigint AS oid, c.relname AS name,
                              AND d.objid = i.indexrelid AND d.refclassid = 'pg_class'::regclass
                              AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))
              ORDER BY a.attnum)::text[] AS reads, i.indisunique AS unique, i.indisvalid AS valid,
+       COALESCE((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false) AS nulls_not_distinct,
        ARRAY(SELECT COALESCE(a.attname, '') FROM generate_series(0, i.indnkeyatts - 1) k
              LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k] AND a.attnum > 0
              ORDER BY k)::text[] AS keys, i.indpred IS NOT NULL AS partial,
@@ -200,6 +201,18 @@ PRIMARY_KEY = """
 SELECT a.attname FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY k(n, o)
 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n
 WHERE i.indrelid = %(oid)s AND i.indisprimary AND k.o <= i.indnkeyatts ORDER BY k.o
+"""
+
+# whoever writes rows must be able to count them
+WRITERS = """
+SELECT DISTINCT r.rolname
+FROM pg_class c
+JOIN LATERAL (SELECT c.relacl AS acl UNION ALL SELECT a.attacl FROM pg_attribute a WHERE a.attrelid = c.oid) acls
+  ON acls.acl IS NOT NULL
+CROSS JOIN LATERAL aclexplode(acls.acl) x
+LEFT JOIN pg_roles r ON r.oid = x.grantee
+WHERE c.oid = %(oid)s AND x.privilege_type IN ('INSERT', 'UPDATE') AND x.grantee <> c.relowner
+ORDER BY 1
 """
 
 SEQUENCES = """
@@ -381,9 +394,13 @@ CLONE_COLUMNS = """
 SELECT a.attname AS name FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND a.attnum > 0 AND NOT a.attisdropped
 """
+CLONE_FILE = """
+SELECT pg_relation_filenode(c.oid) FROM pg_class c
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s
+"""
 CLONE_COLUMN = f"""
 SELECT format_type(a.atttypid, a.atttypmod) AS type, format_type(a.atttypid, -1) AS bare,
-       t.typcategory::text AS category,
+       t.typcategory::text AS category, pg_get_expr(d.adbin, d.adrelid) AS default,
        t.typcollation <> 0 AS collatable, t.typstorage <> 'p' AS toastable,
        CASE WHEN a.attcollation <> t.typcollation THEN ARRAY[n.nspname, co.collname]::text[] END AS collation,
        EXISTS (WITH RECURSIVE chain AS (
@@ -393,6 +410,7 @@ SELECT format_type(a.atttypid, a.atttypmod) AS type, format_type(a.atttypid, -1)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
 JOIN pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0), t.oid)
 LEFT JOIN pg_collation co ON co.oid = a.attcollation LEFT JOIN pg_namespace n ON n.oid = co.collnamespace
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND a.attname = %(column)s
 """
 CLONE_DEFAULT = """

@@ -17,6 +17,8 @@ class AddedColumn:
     type: str
     collation: str | None = None
     """As COLLATE takes it: the author's text."""
+    generated: str | None = None
+    """The author's expression of a VIRTUAL column."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,14 @@ class Cast:
     column: str
     exchanged: tuple[str, str] | None = None
     """As for `Computed`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefaultOf:
+    """An author's default for a column that is there or that the plan adds. Answered by a `DefaultValue`."""
+
+    column: str
+    expression: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +111,7 @@ class NewForeignKey:
     deferral: str = ""
 
 
-RowQuestion = AddedColumn | Computed | Cast | NotNullProof
+RowQuestion = AddedColumn | Computed | Cast | DefaultOf | NotNullProof
 Definition = NewIndex | NewCheck | NewForeignKey
 Question = RowQuestion | Definition
 
@@ -168,6 +178,7 @@ class ColumnType:
     collatable: bool
     toastable: bool
     """Whether its values may be stored out of line or compressed."""
+    generated: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +194,15 @@ class Expression:
     """Columns of the row that it reads."""
     immutable: bool
     """Whether it gives the same value whenever, and whoever computes it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefaultValue:
+    """A default as PostgreSQL prints it."""
+
+    sql: str
+    rewrites: bool
+    """Whether a column that is added with it makes the server write every row."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,7 +258,16 @@ class Rejected:
     message: str
 
 
-Answer = ColumnType | Expression | Proofs | IndexDefinition | CheckDefinition | ForeignKeyDefinition | Rejected
+Answer = (
+    ColumnType
+    | Expression
+    | DefaultValue
+    | Proofs
+    | IndexDefinition
+    | CheckDefinition
+    | ForeignKeyDefinition
+    | Rejected
+)
 
 
 @dataclass(frozen=True, kw_only=True)

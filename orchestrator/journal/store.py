@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, delete, exists, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import IntegrityError
 
 import orchestrator
+from orchestrator.database import fetch
 from orchestrator.errors import ClaimLost, IllegalTransition, TableTaken
 from orchestrator.journal import tables
 from orchestrator.journal.states import FINAL, TRANSITIONS, State, Status
@@ -85,12 +87,13 @@ class StepRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far batches or a verification got. `pass_` counts from 1; blocks are of the table's main fork."""
+    """How far a batched step got: sums over its windows, blocks over those of the pass under way alone."""
 
     position: int
-    filenode: int
     pass_: int
+    """From 1, and from 1 again after a comparison that failed."""
     next_block: int
+    """Blocks that are done, of all relations."""
     total_blocks: int
     estimated_rows: int
     rows: int
@@ -103,11 +106,17 @@ class Progress:
     hot_rows: int
     remark: str | None
     busy_ms: float
+    workers: int
+    """How many there are; one that has just died counts until it is missed."""
+    worker_s: float
+    """Seconds that all workers, also those that have left, spent with it."""
     rows_per_s: float | None
     throttle_reason: str | None
     throttled_since: datetime | None
     throttled_ms: float
     """In all, brought up to date every few seconds while it lasts."""
+    bad_rows: int
+    """Of the run, not put right yet."""
     started_at: datetime
     updated_at: datetime
     finished_at: datetime | None
@@ -120,6 +129,11 @@ class Progress:
         return max(by_blocks, by_rows)
 
     @property
+    def throttled_share(self) -> float:
+        """Of the time of all workers, from 0 to 1."""
+        return min(1.0, self.throttled_ms / 1000 / self.worker_s) if self.worker_s else 0.0
+
+    @property
     def eta_s(self) -> float | None:
         """Seconds to go at the rate so far, throttled time included; None before there is something to go by."""
         return self.to_go(self._elapsed_s)
@@ -127,7 +141,7 @@ class Progress:
     @property
     def eta_unthrottled_s(self) -> float | None:
         """The same, should nothing throttle any more."""
-        return self.to_go(self._elapsed_s - self.throttled_ms / 1000)
+        return self.to_go(self._elapsed_s * (1 - self.throttled_share))
 
     @property
     def _elapsed_s(self) -> float:
@@ -192,6 +206,36 @@ class Heartbeat:
     age_s: float
 
 
+PROGRESS = """
+SELECT p.position, p.pass - p.first_pass + 1 AS pass_, p.estimated_rows, p.remark, p.started_at, p.finished_at,
+       w.*, k.*,
+       (SELECT count(*) FROM orchestrator.bad_row b WHERE b.run_id = p.run_id AND b.resolved_at IS NULL) AS bad_rows,
+       greatest(p.started_at, w.batch_at, k.throttled_at) AS updated_at
+FROM orchestrator.progress p
+CROSS JOIN LATERAL (
+  SELECT COALESCE(sum(next_block - first_block) FILTER (WHERE h.pass = p.pass), 0)::bigint AS next_block,
+         COALESCE(sum(end_block - first_block) FILTER (WHERE h.pass = p.pass), 0)::bigint AS total_blocks,
+         COALESCE(sum(differences) FILTER (WHERE h.pass = p.pass), 0)::bigint AS pass_differences,
+         COALESCE(sum(differences), 0)::bigint AS differences, COALESCE(sum(rows), 0)::bigint AS rows,
+         COALESCE(sum(hot_rows), 0)::bigint AS hot_rows, COALESCE(sum(skipped), 0)::bigint AS skipped,
+         COALESCE(sum(batches), 0)::bigint AS batches, COALESCE(sum(busy_ms), 0) AS busy_ms,
+         max(updated_at) AS batch_at,
+         COALESCE((array_agg(batch_blocks ORDER BY updated_at DESC NULLS LAST))[1], 0) AS batch_blocks,
+         COALESCE((array_agg(stripes ORDER BY updated_at DESC NULLS LAST))[1], 1) AS stripes
+  FROM orchestrator.heap_window h WHERE h.run_id = p.run_id AND h.position = p.position
+) w
+CROSS JOIN LATERAL (
+  SELECT count(*) FILTER (WHERE left_at IS NULL) AS workers,
+         COALESCE(sum(extract(epoch FROM COALESCE(left_at, beat_at) - joined_at)), 0)::float8 AS worker_s,
+         sum(rows_per_s) FILTER (WHERE left_at IS NULL) AS rows_per_s, COALESCE(sum(throttled_ms), 0) AS throttled_ms,
+         max(throttled_at) AS throttled_at,
+         min(throttled_since) FILTER (WHERE left_at IS NULL) AS throttled_since,
+         (array_agg(throttle_reason ORDER BY throttled_since)
+            FILTER (WHERE left_at IS NULL AND throttled_since IS NOT NULL))[1] AS throttle_reason
+  FROM orchestrator.worker k WHERE k.run_id = p.run_id AND k.position = p.position
+) k
+WHERE p.run_id = %(run)s AND (%(position)s::int IS NULL OR p.position = %(position)s) ORDER BY p.position
+"""
 _PAUSE_ALL = exists().where(tables.switch.c.pause).label("pause_all")
 
 
@@ -242,13 +286,13 @@ def steps(connection: Connection, run_id: int) -> list[StepRow]:
 
 def progresses(connection: Connection, run_id: int) -> list[Progress]:
     """The progress of all batched steps of a run."""
-    query = select(tables.progress).where(tables.progress.c.run_id == run_id).order_by(tables.progress.c.position)
-    return [_progress(row) for row in connection.execute(query)]
+    return [_progress(row) for row in fetch(connection, PROGRESS, {"run": run_id, "position": None})]
 
 
 def progress(connection: Connection, run_id: int, position: int) -> Progress | None:
-    """The progress of one batched step, or None before its first batch."""
-    return next((each for each in progresses(connection, run_id) if each.position == position), None)
+    """The progress of one batched step, or None before it has begun."""
+    rows = fetch(connection, PROGRESS, {"run": run_id, "position": position})
+    return _progress(rows[0]) if rows else None
 
 
 def pause_all(connection: Connection) -> bool:
@@ -291,6 +335,12 @@ def finished_at(connection: Connection, run_id: int, phase: Phase) -> datetime |
     table = tables.phase
     query = select(table.c.finished_at).where(table.c.run_id == run_id, table.c.phase == phase)
     found: datetime | None = connection.scalars(query).one_or_none()
+    return found
+
+
+def now(connection: Connection) -> datetime:
+    """By the database's clock."""
+    found: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
     return found
 
 
@@ -426,6 +476,12 @@ def fence(connection: Connection, run_id: int, epoch: int) -> Control:
     return Control(pause_run=row.pause, pause_all=row.pause_all, values=row.knobs)
 
 
+def fence_running(connection: Connection, run_id: int) -> tuple[Status, Control]:
+    """Holds the run's row until commit, as whoever moves it must have it; returns its status, and what is wanted."""
+    status = connection.execute(select(tables.run.c.status).where(tables.run.c.id == run_id).with_for_update(read=True))
+    return Status(status.scalar_one()), control(connection, run_id)
+
+
 def transition(
     connection: Connection,
     run: Run,
@@ -509,8 +565,8 @@ def record_error(connection: Connection, run: Run, error: str, hint: str | None)
 
 def forget_step(connection: Connection, run_id: int, position: int) -> None:
     """A comparison that was made long ago says nothing: it is to be made again."""
-    marks = tables.progress
-    connection.execute(delete(marks).where(marks.c.run_id == run_id, marks.c.position == position))
+    for marks in (tables.heap_window, tables.progress):
+        connection.execute(delete(marks).where(marks.c.run_id == run_id, marks.c.position == position))
     _update_step(connection, run_id, position, status="started", finished_at=None)
 
 
@@ -519,47 +575,16 @@ def step_undone(connection: Connection, run_id: int, position: int) -> None:
     _update_step(connection, run_id, position, status="undone", finished_at=func.clock_timestamp())
 
 
-def start_progress(
-    connection: Connection, run_id: int, position: int, *, filenode: int, total_blocks: int, estimated_rows: int
-) -> Progress:
-    """The first mark of a batched step."""
-    row = connection.execute(
-        insert(tables.progress)
-        .values(
-            run_id=run_id,
-            position=position,
-            filenode=filenode,
-            total_blocks=total_blocks,
-            estimated_rows=estimated_rows,
-        )
-        .returning(tables.progress)
-    ).one()
-    return _progress(row)
+def start_progress(connection: Connection, run_id: int, position: int, *, estimated_rows: int) -> None:
+    """A batched step begins; its windows come with it."""
+    marks = insert(tables.progress).values(run_id=run_id, position=position, estimated_rows=estimated_rows)
+    connection.execute(marks)
 
 
-def update_progress(connection: Connection, run_id: int, position: int, **values: Any) -> Progress:
-    """Moves the marks of a batched step, in the batch's own transaction; returns them as they are then."""
+def update_progress(connection: Connection, run_id: int, position: int, **values: Any) -> None:
+    """What is said of a batched step as a whole."""
     table = tables.progress
-    row = connection.execute(
-        update(table)
-        .where(table.c.run_id == run_id, table.c.position == position)
-        .values(**{"updated_at": func.clock_timestamp(), **values})
-        .returning(table)
-    ).one()
-    return _progress(row)
-
-
-def throttled(connection: Connection, run_id: int, position: int, *, reason: str | None, milliseconds: float) -> None:
-    """Writes down why batches wait, or with None that they no longer do, and adds to the time they waited."""
-    table = tables.progress
-    update_progress(
-        connection,
-        run_id,
-        position,
-        throttle_reason=reason,
-        throttled_since=func.coalesce(table.c.throttled_since, func.clock_timestamp()) if reason else None,
-        throttled_ms=table.c.throttled_ms + milliseconds,
-    )
+    connection.execute(update(table).where(table.c.run_id == run_id, table.c.position == position).values(**values))
 
 
 def set_switch(connection: Connection, *, pause: bool) -> None:
@@ -683,7 +708,5 @@ def _step(row: Row[Any]) -> StepRow:
     return StepRow(**{**values, "phase": Phase(values["phase"])})
 
 
-def _progress(row: Row[Any]) -> Progress:
-    values = {key: value for key, value in row._mapping.items() if key != "run_id"}
-    values["pass_"] = values.pop("pass")
-    return Progress(**values)
+def _progress(row: RowMapping) -> Progress:
+    return Progress(**{name: row[name] for name in Progress.__dataclass_fields__})

@@ -176,7 +176,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         name="drop_not_null",
         operation="drop NOT NULL",
-        advice="from expand on new code may write NULL; `down:` says what older code reads instead",
+        advice="from expand on new code may write NULL, which older code must bear to read; abort has a way back",
         kinds=("drop_not_null",),
         lock=AX,
         work=Work.CATALOG,

@@ -179,6 +179,7 @@ def test_a_trigger_that_is_switched_off_stops_the_backfill(
     switch = SQL("ALTER TABLE users ") + SQL(interference).format(Identifier(trigger))
     with pytest.raises(StepFailed, match=f'trigger "{trigger}" on public.users {message}'):
         shop.finish("backfill", Interference(lambda: shop.execute(switch)))
+    assert shop.progress()["batches"] == 1
     shop.execute("UPDATE users SET email = 'missed' WHERE id = 1")
     shop.execute(SQL("ALTER TABLE users ENABLE TRIGGER {}").format(Identifier(trigger)))
     shop.finish("backfill")

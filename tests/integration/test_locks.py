@@ -1,11 +1,15 @@
 """The lock guard: nobody queues behind us for long, whoever blocks us is named, and giving up leaves nothing behind."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import LiteralString
 
 import pytest
+from psycopg.sql import SQL, Literal
 
+from orchestrator.journal.store import Progress
+from orchestrator.report import Reporter
 from tests.fixtures.locks import Holder, blocked_by, holding, wait_until
-from tests.fixtures.shops import WIDE, WIDE_ROWS, OpenShop, Shop
+from tests.fixtures.shops import HALT, WIDE, WIDE_ROWS, OpenHaltingShop, OpenShop, Shop
 
 READ_USERS: LiteralString = "LOCK TABLE users IN ACCESS SHARE MODE"
 LOCK_TIMEOUT_MS = 200
@@ -191,3 +195,44 @@ def test_a_reader_of_the_journal_needs_no_lock(open_shop: OpenShop) -> None:
     with holding(shop.database, "LOCK TABLE users IN ACCESS EXCLUSIVE MODE"):
         assert shop.status()["phase"] == "expand"
         assert shop.run("check", "--deploy", "2.3").exit_code == 0
+
+
+class Sizes(Reporter):
+    """The size of each batch, as it was when it was committed."""
+
+    def __init__(self) -> None:
+        self.blocks: list[int] = []
+
+    def progress(self, title: str, progress: Progress) -> None:
+        if title.startswith("fill"):
+            self.blocks.append(progress.batch_blocks)
+
+
+# one that the batch of row 450 has updated before it came to that
+LOCKED_ROW: LiteralString = """
+SELECT u.id FROM users u JOIN users h ON h.id = 450 AND hashtid(u.ctid) & 7 = hashtid(h.ctid) & 7
+WHERE u.email_address IS NULL AND u.id < 450 LIMIT 1
+"""
+# who waits is asked for right after who is in our own way, until somebody does
+HAS_SEEN_IT: LiteralString = """
+SELECT a.query LIKE '%blocking AS MATERIALIZED%' AND clock_timestamp() - a.query_start > '20 ms'
+       AND clock_timestamp() - (SELECT max(query_start) FROM pg_stat_activity WHERE wait_event_type = 'Lock') > '200 ms'
+FROM pg_stat_activity a JOIN orchestrator.heartbeat h ON h.backend_pid = a.pid
+"""
+
+
+def test_a_batch_that_somebody_waits_behind_makes_the_next_one_smaller(open_halting_shop: OpenHaltingShop) -> None:
+    shop, sizes = open_halting_shop(), Sizes()
+    shop.set_knobs(stripes=8)
+    with holding(shop.database, HALT) as halt, ThreadPoolExecutor(2) as threads:
+        running = threads.submit(shop.finish, "backfill", sizes)
+        [pid] = wait_until(lambda: blocked_by(shop.database, halt.pid), what="a batch is under way")
+        update = SQL("UPDATE users SET filler = 'y' WHERE id = {}").format(Literal(shop.scalar(LOCKED_ROW)))
+        application = threads.submit(shop.execute, update)
+        wait_until(lambda: blocked_by(shop.database, pid), what="the application waits for the batch")
+        wait_until(lambda: shop.scalar(HAS_SEEN_IT), what="the runner has seen it")
+        halt.rollback()
+        running.result()
+        application.result()
+    assert sizes.blocks[0] == 64
+    assert sizes.blocks[-1] <= 32

@@ -13,6 +13,8 @@ SOON_STALE = {"ORCHESTRATOR_STALE_AFTER_S": "1", "ORCHESTRATOR_HEARTBEAT_S": "0.
 JOURNAL = """
 SELECT (SELECT to_jsonb(r) FROM orchestrator.run r),
        (SELECT jsonb_agg(p ORDER BY position) FROM orchestrator.progress p),
+       (SELECT jsonb_agg(w ORDER BY id) FROM orchestrator.heap_window w),
+       (SELECT jsonb_agg(to_jsonb(k) - 'beat_at' ORDER BY id) FROM orchestrator.worker k),
        (SELECT jsonb_agg(s ORDER BY position) FROM orchestrator.step s), (SELECT max(id) FROM orchestrator.event),
        (SELECT to_jsonb(h) - 'beat_at' FROM orchestrator.heartbeat h)
 """

@@ -165,6 +165,22 @@ def test_a_web_address_that_nobody_answers_at_throttles(open_shop: OpenShop) -> 
     finish(runner_)
 
 
+def test_workers_of_one_process_say_once_that_they_wait(open_shop: OpenShop, tmp_path: Path) -> None:
+    shop, flag = open_shop(WIDE, at="dual_write"), tmp_path / "stop"
+    flag.touch()
+    tune(shop, "throttle_file", flag)
+    runner_ = shop.start_advance("backfill", "--workers", "2")
+    waiting = "SELECT count(*) FROM orchestrator.worker WHERE throttled_since IS NOT NULL"
+    wait_until(lambda: shop.scalar(waiting) == 2, what="both wait")
+    workers = shop.status()["workers"]
+    assert [worker["throttle_reason"] for worker in workers] == [f"file {flag} is there"] * 2
+    assert shop.scalar(DONE) == 0
+    flag.unlink()
+    finish(runner_)
+    begins, ends = events(shop)
+    assert (begins, ends.startswith("ends after ")) == (f"begins: file {flag} is there", True)
+
+
 @pytest.mark.parametrize("stop", ["SIGTERM", "pause"])
 def test_a_throttled_run_stops_at_once_and_goes_on_later(open_shop: OpenShop, tmp_path: Path, stop: str) -> None:
     shop, flag = open_shop(WIDE, at="dual_write"), tmp_path / "stop"
@@ -221,7 +237,7 @@ def test_a_replica_that_falls_behind_holds_the_backfill(
 
     thread = threading.Thread(target=runner.advance, args=(context, NAME), kwargs={"to": Phase.BACKFILL})
     thread.start()
-    why = "SELECT throttle_reason FROM orchestrator.progress WHERE throttle_reason IS NOT NULL"
+    why = "SELECT throttle_reason FROM orchestrator.worker WHERE throttle_reason IS NOT NULL"
     ((text,),) = wait_until(lambda: database.fetch(why), what="the backfill is held")
     assert text.startswith("replica lag ")
     assert text.endswith(" s, above 1 s (replica1)")
@@ -258,9 +274,10 @@ def marks_of(shop: Shop) -> tuple[float, int, float]:
     return last[0] - first[0], last[1] - first[1], last[2] - first[2]
 
 
-@pytest.mark.parametrize("limit", [150, 400])
-def test_the_rows_a_second_keep_to_their_limit(open_shop: OpenShop, limit: int) -> None:
+@pytest.mark.parametrize(("limit", "workers"), [(150, 1), (400, 1), (400, 2)])
+def test_the_rows_a_second_keep_to_their_limit(open_shop: OpenShop, limit: int, workers: int) -> None:
     shop = open_shop(WIDE, at="dual_write")
+    tune(shop, "workers", workers)
     tune(shop, "max_rows_per_s", limit)
     seconds, rows, _ = marks_of(shop)
     assert 0.85 * limit <= rows / seconds <= 1.15 * limit
@@ -309,7 +326,7 @@ def test_one_switch_stops_every_run_and_lets_none_begin(two_runs: tuple[Shop, Ca
     for name in (NAME, "rename-city"):
         intent.set_knob(context_of(shop.database), name, "pause_between_batches_ms", "400")
     runners = [start("advance", name, "--to", "backfill") for name in (NAME, "rename-city")]
-    working = "SELECT count(DISTINCT run_id) FROM orchestrator.progress WHERE batches > 0"
+    working = "SELECT count(DISTINCT run_id) FROM orchestrator.heap_window WHERE batches > 0"
     wait_until(lambda: shop.scalar(working) == 2, what="both are at work")
 
     stopped = start("pause", "--all").wait()

@@ -47,7 +47,8 @@ SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
 COUNTED = """
-SELECT sum(p.rows) FROM orchestrator.progress p JOIN orchestrator.step s USING (run_id, position) WHERE s.op = 'batches'
+SELECT sum(w.rows)::bigint FROM orchestrator.heap_window w JOIN orchestrator.step s USING (run_id, position)
+WHERE s.op = 'batches'
 """
 
 

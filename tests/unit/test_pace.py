@@ -123,6 +123,30 @@ def test_a_batch_that_met_a_locked_row_is_quartered() -> None:
     assert pace.blocks == 16
 
 
+def test_a_batch_that_somebody_waited_behind_makes_the_next_one_smaller() -> None:
+    pace = Pace(TARGET_MS, blocks=64)
+    pace.awaited()
+    assert pace.blocks == 32
+
+
+def test_a_gap_in_which_the_server_stands_still_is_forgotten_soon() -> None:
+    pace = Pace(TARGET_MS)
+    run(pace, lambda blocks: blocks * 0.5, 60)
+    stalled = run(pace, lambda blocks: 20 * TARGET_MS, 1)
+    assert pace.blocks <= 0.13 * TARGET_MS / 0.5
+    settled = run(pace, lambda blocks: blocks * 0.5, 60)[-20:]
+    assert stalled and all(0.8 * TARGET_MS <= took <= 1.2 * TARGET_MS for took in settled)
+
+
+def test_it_never_asks_for_more_than_it_may(rng: Random) -> None:
+    pace = Pace(TARGET_MS)
+    for _ in range(300):
+        most = rng.randrange(1, 2000)
+        pace.limit(most)
+        pace.took(rng.uniform(0, 3 * TARGET_MS), pace.blocks)
+        assert 1 <= pace.blocks <= most
+
+
 def test_a_new_target_is_followed() -> None:
     pace = Pace(TARGET_MS)
     run(pace, lambda blocks: blocks * 0.5, 60)

@@ -15,7 +15,6 @@ BATCH = Batch(started=100.0, ended=100.2, rows=1000)
 THEN = datetime(2024, 11, 1, tzinfo=UTC)
 PROGRESS = Progress(
     position=1,
-    filenode=1,
     pass_=1,
     next_block=0,
     total_blocks=1000,
@@ -30,10 +29,13 @@ PROGRESS = Progress(
     hot_rows=0,
     remark=None,
     busy_ms=0,
+    workers=1,
+    worker_s=0,
     rows_per_s=None,
     throttle_reason=None,
     throttled_since=None,
     throttled_ms=0,
+    bad_rows=0,
     started_at=THEN,
     updated_at=THEN,
     finished_at=None,

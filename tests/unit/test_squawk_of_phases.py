@@ -94,6 +94,24 @@ ALLOWED = (
         files="_expand$",
     ),
     Allowed(
+        "adding-field-with-default",
+        "a VIRTUAL column is not stored, so nothing is written",
+        statement="VIRTUAL$",
+        files="_expand$",
+    ),
+    Allowed(
+        "ban-drop-default",
+        "an identity counts from the same statement list on",
+        statement="DROP DEFAULT$",
+        files=CONTRACT,
+    ),
+    Allowed(
+        "ban-drop-sequence",
+        "it was the run's own, and its position is the identity's",
+        statement="^DROP SEQUENCE (?!IF EXISTS)",
+        files=CONTRACT,
+    ),
+    Allowed(
         "renaming-table",
         "the new name was served by a view all the time, which goes in the same transaction",
         statement="RENAME TO",

@@ -57,10 +57,14 @@ END
 CREATE TRIGGER "zzzz""trigger" BEFORE INSERT OR UPDATE ON "sche""ma"."we""ird%1" FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW("new"."new""%s"), ROW("new"."order")) OR pg_catalog.record_image_ne(ROW("new"."éééééééééééééééééééééééééééééééx"), ROW("new"."it's"))) EXECUTE FUNCTION "sche""ma"."sync'function"();
 ALTER TABLE "sche""ma"."we""ird%1" ENABLE ALWAYS TRIGGER "zzzz""trigger";
 -- undo:
---   -- drop trigger zzzz"trigger, new"%s, éééééééééééééééééééééééééééééééx
+--   -- drop trigger zzzz"trigger, new"%s, éééééééééééééééééééééééééééééééx, c%d, a"part, vir'tual, num%ber
 --   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
 --   DROP TRIGGER IF EXISTS "zzzz""trigger" ON "sche""ma"."we""ird%1";
 --   DROP FUNCTION IF EXISTS "sche""ma"."sync'function"();
 --   DROP SEQUENCE IF EXISTS "sche""ma"."count""er";
 --   ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN IF EXISTS "new""%s";
 --   ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN IF EXISTS "éééééééééééééééééééééééééééééééx";
+--   ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN IF EXISTS "c%d";
+--   ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN IF EXISTS "a""part";
+--   ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN IF EXISTS "vir'tual";
+--   ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN IF EXISTS "num%ber";

@@ -21,6 +21,42 @@ ALTER TABLE "sche""ma"."we""ird%1" ADD COLUMN "éééééééééééééééé�
 --   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
 --   ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN IF EXISTS "éééééééééééééééééééééééééééééééx";
 
+-- add column c%d
+-- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+ALTER TABLE "sche""ma"."we""ird%1" ADD COLUMN "c%d" text DEFAULT '100%'::text NOT NULL;
+-- undo:
+--   -- drop column c%d
+--   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+--   ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN IF EXISTS "c%d";
+
+-- add column a"part
+-- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+ALTER TABLE "sche""ma"."we""ird%1" ADD COLUMN "a""part" uuid;
+ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "a""part" SET DEFAULT gen_random_uuid();
+-- undo:
+--   -- drop column a"part
+--   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+--   ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN IF EXISTS "a""part";
+
+-- add column vir'tual
+-- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+ALTER TABLE "sche""ma"."we""ird%1" ADD COLUMN "vir'tual" text GENERATED ALWAYS AS (lower("new""%s")) VIRTUAL;
+-- undo:
+--   -- drop column vir'tual
+--   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+--   ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN IF EXISTS "vir'tual";
+
+-- add column num%ber
+-- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+ALTER TABLE "sche""ma"."we""ird%1" ADD COLUMN "num%ber" bigint;
+CREATE SEQUENCE "sche""ma"."num'ber" AS bigint OWNED BY "sche""ma"."we""ird%1"."num%ber";
+GRANT USAGE ON SEQUENCE "sche""ma"."num'ber" TO "ro""le";
+ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "num%ber" SET DEFAULT nextval('x');
+-- undo:
+--   -- drop column num%ber
+--   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+--   ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN IF EXISTS "num%ber";
+
 -- drop not null of lo"ose%
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
 ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "lo""ose%" DROP NOT NULL;
