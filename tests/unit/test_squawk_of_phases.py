@@ -117,6 +117,30 @@ ALLOWED = (
         statement="RENAME TO",
         files=CONTRACT,
     ),
+    Allowed(
+        "changing-column-type",
+        "plan has tried it on an empty copy: no row is read, no file is written; the way back is bounded like any step",
+        files="^retyped_constrain",
+    ),
+    Allowed(
+        "prefer-text-field",
+        "the type that the column had",
+        statement="TYPE",
+        files="^retyped_constrain_undo$",
+    ),
+    Allowed(
+        "renaming-column",
+        "two columns exchange their names in one transaction: both versions find the name that they know",
+        files="^retyped_constrain",
+    ),
+    *(
+        Allowed(
+            rule,
+            "it moves to the column that takes over the name, in the same transaction",
+            files="^retyped_constrain",
+        )
+        for rule in ("ban-drop-default", "ban-alter-identity", "ban-drop-constraint", "renaming-object")
+    ),
     *(
         Allowed(rule, "abort takes away what the run itself has made, step by step", files=UNDO)
         for rule in ("ban-drop-column", "ban-drop-constraint", "ban-drop-not-null", "ban-drop-view")
