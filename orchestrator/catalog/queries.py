@@ -27,7 +27,8 @@ SELECT pg_has_role(c.relowner, 'USAGE') AS owned,
        c.relrowsecurity AS row_security, pg_get_userbyid(c.relowner) AS owner,
        c.reltuples::float8 AS rows,
        pg_relation_size(c.oid) AS bytes,
-       pg_indexes_size(c.oid) AS index_bytes
+       pg_indexes_size(c.oid) AS index_bytes,
+       obj_description(c.oid, 'pg_class') AS comment
 FROM pg_class c WHERE c.oid = %(oid)s
 """
 
