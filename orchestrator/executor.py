@@ -24,7 +24,7 @@ from orchestrator.program import load_step
 from orchestrator.report import Reporter
 from orchestrator.settings import Settings
 from orchestrator.watch import CANCELLED, TOO_LONG, Watch, Watched
-from phases.step import Batches, BuildIndex, DropIndex, Inspect, LockClass, Reindex, Statement, Step, Verify
+from phases.step import Batches, BuildIndex, DropIndex, Inspect, LockClass, Outside, Reindex, Statement, Step, Verify
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Executor:
                     self._statement(row.position, step, done)
                 case BuildIndex():
                     self._build_index(row, step, done)
-                case DropIndex():
+                case DropIndex() | Outside():
                     self._begin(row)
                     self._autocommit(row.position, step, step.sql)
                     self._note(done)
@@ -138,7 +138,7 @@ class Executor:
                     case Statement():
                         # repeated if we die before the note below: every undo says IF EXISTS
                         self._statement(row.position, undo, self.claim.fence)
-                    case DropIndex():
+                    case DropIndex() | Outside():
                         self._autocommit(row.position, undo, undo.sql)
 
         def undone(connection: Connection) -> None:

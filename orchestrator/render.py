@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.journal.store import Progress, Run, StepRow
 from orchestrator.report import Blocker, Reporter
-from phases.step import Batches, BuildIndex, DropIndex, Inspect, Phase, Reindex, Statement, Step
+from phases.step import Batches, BuildIndex, DropIndex, Inspect, Outside, Phase, Reindex, Statement, Step
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -317,7 +317,7 @@ def _locks(step: Step, settings: Settings, knobs: Knobs) -> str:
     if isinstance(step, Batches):
         return f"{held}; each batch holds the rows it updates, about {knobs.target_batch_ms} ms"
     if bounds["lock_timeout_ms"] is None:
-        kind = "concurrently" if isinstance(step, BuildIndex | DropIndex | Reindex) else "blocks nobody"
+        kind = "concurrently" if isinstance(step, BuildIndex | DropIndex | Outside | Reindex) else "blocks nobody"
         return f"{held}; {kind}"
     return f"{held}; waits at most {bounds['lock_timeout_ms']} ms a try, holds at most {bounds['hold_ms']} ms"
 
@@ -351,7 +351,7 @@ def _script(step: Step, settings: Settings) -> list[str]:
                 f"{step.sql};",
                 *(f"{statement};" for statement in step.after),
             ]
-        case DropIndex() | Reindex():
+        case DropIndex() | Outside() | Reindex():
             return [f"{step.sql};"]
         case Inspect():
             return [f"{step.sql}; -- must find no row"]

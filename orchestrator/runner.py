@@ -96,7 +96,11 @@ def _start(context: Context, name: str) -> Run:
         context.reporter.note(f"warning: {warning}")
     with journal(context) as connection:
         try:
-            return store.create(connection, plan, program)
+            run = store.create(connection, plan, program)
+            for reason in (change.overrides for change in plan.changes):
+                if reason is not None:
+                    store.add_event(connection, run.id, "unsafe", reason)
+            return run
         except DBAPIError as error:
             if database.sqlstate(error) == "23505":
                 raise RunHeld(
@@ -127,13 +131,9 @@ def _check_contract_gate(context: Context, run: Run, target: Phase, *, confirmed
         return
     release = f" older than {run.release}" if run.release else " that uses the old shape"
     if not confirmed:
+        what = f"contract drops {', '.join(run.removes)} for good" if run.removes else "contract has no way back"
         raise GateClosed(
-            "\n".join(
-                (
-                    f"contract drops {', '.join(run.removes) or 'the trigger'} for good",
-                    *_losses(context, rows),
-                )
-            ),
+            "\n".join((what, *_losses(context, rows))),
             f"once no release{release} is running: orchestrator advance {run.name} --to contract --confirm-contract",
         )
     soak = duration(run.plan["gates"]["contract"]["soak"]) if _soak(run) else None

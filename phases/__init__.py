@@ -1,12 +1,23 @@
 """The five phases, pure: a `Delta` goes in, steps with their SQL come out. Nothing here connects to anything."""
 
-from phases import backfill, constrain, contract, dual_write, expand
-from phases.step import Phase
+from collections.abc import Callable, Iterator
+from itertools import chain
 
-STEPS = {
+from phases import backfill, constrain, contract, dual_write, expand, raw
+from phases.delta import Delta
+from phases.step import Phase, Step
+
+_OURS: dict[Phase, Callable[[Delta], Iterator[Step]]] = {
     Phase.EXPAND: expand.steps,
     Phase.DUAL_WRITE: dual_write.steps,
     Phase.BACKFILL: backfill.steps,
     Phase.CONSTRAIN: constrain.steps,
     Phase.CONTRACT: contract.steps,
 }
+
+
+def _with_raw(phase: Phase) -> Callable[[Delta], Iterator[Step]]:
+    return lambda delta: chain(_OURS[phase](delta), raw.steps(delta, phase))
+
+
+STEPS = {phase: _with_raw(phase) for phase in Phase}

@@ -396,6 +396,17 @@ class TableRename:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RawStep:
+    """Statements of the plan's author, with what takes them back and the lock that they are declared to take."""
+
+    phase: str
+    title: str
+    run: tuple[str, ...]
+    undo: tuple[str, ...] = ()
+    lock: Literal["short exclusive", "long, harmless", "concurrently"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Delta:
     """Everything one plan asks of one table."""
 
@@ -444,3 +455,5 @@ class Delta:
     """The table itself, where it goes at contract, after its foreign keys."""
     rename_tables: tuple[TableRename, ...] = ()
     """The table itself, where it takes another name at contract."""
+    raw: tuple[RawStep, ...] = ()
+    """Statements that the plan brings along, after those of each phase."""

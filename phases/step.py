@@ -183,5 +183,17 @@ class Verify:
     lock_class: LockClass = field(default=LockClass.LONG, init=False)
 
 
-Undo = Statement | DropIndex
-Step = Statement | BuildIndex | DropIndex | Reindex | Inspect | Batches | Verify
+@dataclass(frozen=True, kw_only=True)
+class Outside:
+    """One statement that runs outside a transaction, and once more if nobody noted that it had: it must not mind."""
+
+    title: str
+    sql: str
+    locks: tuple[Lock, ...]
+    undo: tuple[Undo, ...] = ()
+    op: Literal["outside"] = "outside"
+    lock_class: LockClass = field(default=LockClass.LONG, init=False)
+
+
+Undo = Statement | DropIndex | Outside
+Step = Statement | BuildIndex | DropIndex | Outside | Reindex | Inspect | Batches | Verify

@@ -44,9 +44,7 @@ def test_an_abort_restores_defaults_and_comments_to_the_letter(shop: Database, t
     run, before = Migration.of(ALL, shop, tmp_path), shop.dump()
     run.advance(Phase.EXPAND)
     after = shop.dump()
-    assert all(
-        text in after for text in ("DEFAULT 'la'::public.mood", "'what''s 50%?'", "'100%'::text || ")
-    )
+    assert all(text in after for text in ("DEFAULT 'la'::public.mood", "'what''s 50%?'", "'100%'::text || "))
     assert "'it''s %s'" not in after
     runner.refresh(run.context, run.name)
     run.advance(Phase.CONSTRAIN)

@@ -16,6 +16,7 @@ from phases.delta import (
     NotNull,
     OwnedSequence,
     Proof,
+    RawStep,
     Setting,
     Statistics,
     Sync,
@@ -81,6 +82,23 @@ def whole() -> Delta:
                 invoker=True,
                 grants=(Grant(privilege="SELECT", grantee=None, grantable=False),),
                 column_grants=(('a"%s', Grant(privilege="UPDATE", grantee='ro"le', grantable=True)),),
+            ),
+        ),
+        raw=(
+            RawStep(
+                phase="constrain",
+                title="100% 'ours'",
+                run=("COMMENT ON SCHEMA public IS '100%'", "SELECT 1"),
+                undo=("DROP VIEW IF EXISTS v",),
+                lock="short exclusive",
+            ),
+            RawStep(phase="constrain", title="look", run=("ANALYZE",), lock="long, harmless"),
+            RawStep(
+                phase="backfill",
+                title="outside",
+                run=("VACUUM",),
+                undo=("DROP INDEX CONCURRENTLY IF EXISTS i",),
+                lock="concurrently",
             ),
         ),
     )

@@ -12,7 +12,19 @@ import pytest
 
 from phases import STEPS
 from phases.delta import Delta
-from phases.step import Batches, BuildIndex, DropIndex, Inspect, LockMode, Phase, Reindex, Statement, Step, Verify
+from phases.step import (
+    Batches,
+    BuildIndex,
+    DropIndex,
+    Inspect,
+    LockMode,
+    Outside,
+    Phase,
+    Reindex,
+    Statement,
+    Step,
+    Verify,
+)
 from tests.unit.deltas import hostile, plain, whole
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -44,7 +56,7 @@ def shown(step: Step) -> Iterator[str]:
             yield f"-- if it breaks off: {step.drop_sql};"
             if step.tablespace:
                 yield f"-- in tablespace {step.tablespace}"
-        case DropIndex() | Reindex():
+        case DropIndex() | Outside() | Reindex():
             yield f"{step.sql};"
         case Inspect():
             yield f"{step.sql}; -- must find no row"

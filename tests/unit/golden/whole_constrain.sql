@@ -1,0 +1,12 @@
+-- 100% 'ours'
+-- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+COMMENT ON SCHEMA public IS '100%';
+SELECT 1;
+-- undo:
+--   -- undo: 100% 'ours'
+--   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+--   DROP VIEW IF EXISTS v;
+
+-- look
+-- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"
+ANALYZE;
