@@ -17,6 +17,10 @@ ORDER BY 1 LIMIT 200
 SERVER_VERSION = "SELECT current_setting('server_version_num')::int"
 SUPERUSER = "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
 MAY_SET_REPLICATION_ROLE = "SELECT pg_catalog.has_parameter_privilege('session_replication_role', 'SET')"
+MAY_COMPRESS_WAL = """
+SELECT setting = 'off' AND 'lz4' = ANY (enumvals) AND pg_catalog.has_parameter_privilege('wal_compression', 'SET')
+FROM pg_catalog.pg_settings WHERE name = 'wal_compression'
+"""
 
 TABLE = """
 SELECT pg_has_role(c.relowner, 'USAGE') AS owned,
