@@ -27,7 +27,7 @@ from orchestrator.catalog.wanted import (
     Rejected,
 )
 from orchestrator.errors import ColumnNotFound, NoLongerPossible, TableNotFound
-from phases.delta import Comparison, Grant, NotNull, Table
+from phases.delta import Comparison, Grant, NotNull, Setting, Table
 
 Given = TypeVar("Given", bound=Answer)
 
@@ -212,6 +212,7 @@ class TableFacts:
     statistics: tuple[Statistics, ...] = ()
     dependents: tuple[Dependent, ...] = ()
     triggers: tuple[TriggerFacts, ...] = ()
+    comment: str | None = None
     publications: tuple[str, ...] = ()
     writers: tuple[str | None, ...] = ()
     """Roles that may insert or update, besides the owner; None is PUBLIC."""
@@ -315,6 +316,27 @@ class TableFacts:
             self,
             columns=tuple(replace(each, not_null=each.not_null or each.name in columns) for each in self.columns),
             constraints=(*self.constraints, *restored),
+        )
+
+    def with_settings(self, settings: Collection[Setting]) -> TableFacts:
+        """The table as it was before these were made; what somebody else has set since stays."""
+        defaults = {each.column: each for each in settings if each.what == "default"}
+        comments = {each.column: each for each in settings if each.what == "comment"}
+
+        def before(setting: Setting | None, now: str | None) -> str | None:
+            return setting.before if setting is not None and now == setting.value else now
+
+        return replace(
+            self,
+            comment=before(comments.get(None), self.comment),
+            columns=tuple(
+                replace(
+                    column,
+                    default=before(defaults.get(column.name), column.default),
+                    comment=before(comments.get(column.name), column.comment),
+                )
+                for column in self.columns
+            ),
         )
 
     def with_nulls(self, columns: Collection[str]) -> TableFacts:

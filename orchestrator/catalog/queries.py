@@ -17,6 +17,10 @@ ORDER BY 1 LIMIT 200
 SERVER_VERSION = "SELECT current_setting('server_version_num')::int"
 SUPERUSER = "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
 MAY_SET_REPLICATION_ROLE = "SELECT pg_catalog.has_parameter_privilege('session_replication_role', 'SET')"
+MAY_COMPRESS_WAL = """
+SELECT setting = 'off' AND 'lz4' = ANY (enumvals) AND pg_catalog.has_parameter_privilege('wal_compression', 'SET')
+FROM pg_catalog.pg_settings WHERE name = 'wal_compression'
+"""
 
 TABLE = """
 SELECT pg_has_role(c.relowner, 'USAGE') AS owned,
@@ -27,7 +31,8 @@ SELECT pg_has_role(c.relowner, 'USAGE') AS owned,
        c.relrowsecurity AS row_security, pg_get_userbyid(c.relowner) AS owner,
        c.reltuples::float8 AS rows,
        pg_relation_size(c.oid) AS bytes,
-       pg_indexes_size(c.oid) AS index_bytes
+       pg_indexes_size(c.oid) AS index_bytes,
+       obj_description(c.oid, 'pg_class') AS comment
 FROM pg_class c WHERE c.oid = %(oid)s
 """
 

@@ -23,6 +23,10 @@ DROP INDEX CONCURRENTLY IF EXISTS "sche""ma"."idx%";
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
 ALTER TABLE "sche""ma"."we""ird%1" RENAME CONSTRAINT "out_next" TO "out""fk";
 
+-- drop default of count
+-- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "count" DROP DEFAULT;
+
 -- drop order, it's, the trigger
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1", SHARE ROW EXCLUSIVE on "sche""ma"."serial%seq", ACCESS EXCLUSIVE on "sche""ma"."se""q", ACCESS EXCLUSIVE on "sche""ma"."num'ber"
 LOCK TABLE "sche""ma"."we""ird%1" IN ACCESS EXCLUSIVE MODE;

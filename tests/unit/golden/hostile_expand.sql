@@ -57,6 +57,30 @@ ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "num%ber" SET DEFAULT nextval('x
 --   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
 --   ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN IF EXISTS "num%ber";
 
+-- set default of d%f'"
+-- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "d%f'""" SET DEFAULT '100%'::text;
+-- undo:
+--   -- restore default of d%f'"
+--   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+--   ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "d%f'""" DROP DEFAULT;
+
+-- set comment of d%f'"
+-- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"
+COMMENT ON COLUMN "sche""ma"."we""ird%1"."d%f'""" IS 'it''s "100%"';
+-- undo:
+--   -- restore comment of d%f'"
+--   -- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"
+--   COMMENT ON COLUMN "sche""ma"."we""ird%1"."d%f'""" IS 'was ''it''';
+
+-- set comment of we"ird%1
+-- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"
+COMMENT ON TABLE "sche""ma"."we""ird%1" IS 'all of ''them''';
+-- undo:
+--   -- restore comment of we"ird%1
+--   -- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"
+--   COMMENT ON TABLE "sche""ma"."we""ird%1" IS NULL;
+
 -- drop not null of lo"ose%
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
 ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "lo""ose%" DROP NOT NULL;
