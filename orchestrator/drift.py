@@ -88,7 +88,7 @@ def without_ours(catalog: Catalog, deltas: Sequence[Delta], swapped: Collection[
             facts = facts.with_nulls(delta.not_null).with_not_null(delta.loosen)
             foreign_keys = tuple(key for key in facts.foreign_keys if (key.table, key.name) not in made)
             facts = replace(facts, foreign_keys=foreign_keys, exists=facts.exists and not delta.create)
-            facts = _with_lifted(facts, delta)
+            facts = _with_lifted(facts, delta).with_settings(delta.settings)
         tables[name] = facts
     return replace(catalog, tables=tables)
 
@@ -147,6 +147,7 @@ _PARTS = {
     "lift_foreign_keys": "foreign key",
     "reindex": "index",
     "loosen": "NOT NULL of",
+    "settings": "default or comment of",
     "proofs": "check of not null of",
     "key": "primary key column",
 }

@@ -154,10 +154,10 @@ class Executor:
             assert undo is not None
             # repeated if we die before the last is noted: all but a single one may be run twice
             self._undo(row, undo, self.claim.fence)
-        if last is not None:
-            self._undo(row, last, undone)
-        if not isinstance(last, Statement):
+        if last is None:
             self._note(undone)
+        else:
+            self._undo(row, last, undone)
 
     def _undo(self, row: StepRow, undo: Undo, note: Callable[[Connection], object]) -> None:
         with self.told(undo):
@@ -166,6 +166,9 @@ class Executor:
                     self._statement(row.position, undo, note)
                 case DropIndex() | Outside():
                     self._autocommit(row.position, undo, undo.sql)
+                    self._note(note)
+                case Inspect():
+                    self._inspect(row.position, undo, note)
 
     @contextmanager
     def told(self, step: Step) -> Iterator[None]:
@@ -468,7 +471,7 @@ class Executor:
 
     # rows that stand against what follows
 
-    def _inspect(self, position: int, step: Inspect, done: Callable[[Connection], None]) -> None:
+    def _inspect(self, position: int, step: Inspect, done: Callable[[Connection], object]) -> None:
         """One read of the table, as VALIDATE would read it; it fails with the rows that VALIDATE would fail on."""
         with self.engine.begin() as connection:
             set_local(connection, lock_timeout=0, statement_timeout=0, row_security="off", transaction_read_only="on")

@@ -62,7 +62,8 @@ class Knobs(BaseModel):
         default=0,
         ge=0,
         le=32,
-        description="passes over each window of blocks, so that most updates are HOT; 0: found out by itself",
+        description="passes over each window of blocks, so that most updates are HOT; 0: found out by itself; 8 or "
+        "more keep indexes small, fewer are faster",
     )
     pause_between_batches_ms: int = Field(
         default=0, ge=0, le=60_000, description="rest after each batch, in ms: a simple way to go easier on the server"

@@ -35,12 +35,11 @@ TOO_LONG = "it held its lock for too long"
 CANCELLED = "57014"
 """query_canceled: by statement_timeout, by our own cancel request, or by an operator's pg_cancel_backend."""
 
+# asked twenty times a second while a statement runs: it must cost next to nothing
+WAITS = "SELECT wait_event_type = 'Lock' FROM pg_catalog.pg_stat_get_activity(%(pid)s)"
+# pg_blocking_pids() stops the lock manager for a moment: asked only about a session that does wait
 BLOCKERS = """
-WITH blocking AS MATERIALIZED (
-  -- pg_blocking_pids() stops the lock manager for a moment: asked only about a session that does wait
-  SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(%(pid)s) w WHERE w.wait_event_type = 'Lock')
-              THEN pg_catalog.pg_blocking_pids(%(pid)s) END AS pids
-)
+WITH blocking AS MATERIALIZED (SELECT pg_catalog.pg_blocking_pids(%(pid)s) AS pids)
 SELECT a.pid, COALESCE(a.application_name, '') AS application, COALESCE(a.usename, '') AS user,
        COALESCE(a.state, a.backend_type, '') AS state,
        COALESCE(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::float8 AS age_s,
@@ -261,7 +260,9 @@ class Watch(ABC):
                 with self._mutex:
                     busy = list(self._watched)
                 for watched in busy:
-                    self._attend(watched)
+                    # most batches' statements are over before there is anything to see
+                    if watched.elapsed_s >= WATCH_S / 2:
+                        self._attend(watched)
                 self._wake.wait(WATCH_S if busy else self._rhythm_s)
                 self._wake.clear()
         except (SQLAlchemyError, psycopg.Error) as error:
@@ -312,9 +313,11 @@ class Watch(ABC):
             return scalar(self._connection, query, parameters)
 
     def _name_blockers(self, watched: Watched) -> None:
+        key = {"pid": watched.pid}
         with self._line:
             assert self._connection is not None
-            blockers = tuple(Blocker(**row) for row in fetch(self._connection, BLOCKERS, {"pid": watched.pid}))
+            waits = scalar(self._connection, WAITS, key)
+            blockers = tuple(Blocker(**row) for row in fetch(self._connection, BLOCKERS, key)) if waits else ()
         if blockers:
             watched.waited_s += WATCH_S
         news = [blocker for blocker in blockers if blocker.pid not in watched.seen]

@@ -9,6 +9,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from phases import backfill, dual_write
 from phases.constrain import drop_constraint, drop_index
 from phases.delta import Delta, Table, TableRename, TakeOver
+from phases.setting import change
 from phases.sql import lock, qualified, text
 from phases.step import LockMode, Statement, Step
 from phases.swap import swapped
@@ -50,6 +51,9 @@ def steps(delta: Delta) -> Iterator[Step]:
     for rename in delta.rename_tables:
         yield _rename_table(delta.table, rename)
     yield from _rename_foreign_keys(delta)
+    for setting in delta.settings:
+        if setting.at_contract:
+            yield change(delta.table, setting)
     switch = tuple(map(text, _switch(delta)))
     if switch:
         lock_table = text(LOCK_TABLE.format(table=qualified(delta.table)))

@@ -281,6 +281,19 @@ class NotNull:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A default or a comment that becomes another, in expand or at contract."""
+
+    what: Literal["default", "comment"]
+    column: str | None
+    """None: the table's own."""
+    value: str | None
+    """None: there is none afterwards."""
+    before: str | None
+    at_contract: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Default:
     """A default that moves to the new column at contract."""
 
@@ -475,6 +488,7 @@ class Delta:
     not_null: tuple[str, ...] = ()
     """Columns that become NOT NULL by way of a check; a NOT NULL constraint with a name (18+) is in `constraints`."""
     proofs: tuple[Proof, ...] = ()
+    settings: tuple[Setting, ...] = ()
     indexes: tuple[Index, ...] = ()
     unique_keys: tuple[UniqueKey, ...] = ()
     constraints: tuple[TableConstraint, ...] = ()

@@ -17,7 +17,7 @@ from orchestrator.backfill.cuts import Cuts
 from orchestrator.backfill.sampler import Sampler
 from orchestrator.backfill.update import Update
 from orchestrator.backfill.worker import Job, Worker
-from orchestrator.catalog.reader import may_replicate
+from orchestrator.catalog.reader import may_compress, may_replicate
 from orchestrator.errors import StepFailed
 from orchestrator.journal import badrows, store
 from orchestrator.journal.store import Progress
@@ -60,6 +60,7 @@ class Crew(AbstractContextManager["Crew"]):
             update = step.repair if isinstance(step, Verify) else step
             # the triggers of a foreign key are silenced with all others: a value that it must check needs them
             self.replica = may_replicate(connection) and not (update is not None and update.fires)
+            self.compresses = may_compress(connection)
         self._refresh()
         self._since = self._read_at
         self.sampler = Sampler(executor.engine, step.table, self.knobs)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-MOST = 8
-"""More passes gained little where we measured: docs/backfill.md."""
+MOST = 6
+"""With more, the first pass writes too little to split the pages of the indexes, and each later one finds them full and
+searches them for dead entries: docs/benchmarks.md."""
 WORTH_IT_BLOCKS = 32
 """A table smaller than this is done in one pass before there is anything to win."""
 PROBE_EVERY = 32
@@ -50,7 +51,7 @@ class Striping:
 
     @property
     def stripes(self) -> int:
-        """Passes of the next window; a power of two."""
+        """Passes of the next window."""
         return self.fixed or self._stripes
 
     def window_done(self, passes: Sequence[Pass]) -> None:

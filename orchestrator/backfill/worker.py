@@ -232,6 +232,8 @@ class Worker:
             # safe: after a crash of the server the cursor is lost together with its batch
             "synchronous_commit": "off",
         }
+        if self.crew.compresses:
+            settings["wal_compression"] = "lz4"
         if self.crew.replica and timeout_ms:
             # the application's triggers stay silent: for them nothing has happened to these rows
             settings["session_replication_role"] = "replica"

@@ -28,7 +28,7 @@ from orchestrator.catalog.wanted import (
     Rejected,
 )
 from orchestrator.errors import ColumnNotFound, NoLongerPossible, TableNotFound
-from phases.delta import Comparison, Grant, NotNull, Table
+from phases.delta import Comparison, Grant, NotNull, Setting, Table
 
 Given = TypeVar("Given", bound=Answer)
 
@@ -136,6 +136,8 @@ class Constraint:
     enforced: bool
     deferral: str
     comment: str | None
+    broken_by: str | None = None
+    """Condition on a row that breaks it as it is now; of a check."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,6 +255,7 @@ class TableFacts:
     statistics: tuple[Statistics, ...] = ()
     dependents: tuple[Dependent, ...] = ()
     triggers: tuple[TriggerFacts, ...] = ()
+    comment: str | None = None
     publications: tuple[str, ...] = ()
     writers: tuple[str | None, ...] = ()
     """Roles that may insert or update, besides the owner; None is PUBLIC."""
@@ -358,6 +361,27 @@ class TableFacts:
             constraints=(*self.constraints, *restored),
         )
 
+    def with_settings(self, settings: Collection[Setting]) -> TableFacts:
+        """The table as it was before these were made; what somebody else has set since stays."""
+        defaults = {each.column: each for each in settings if each.what == "default"}
+        comments = {each.column: each for each in settings if each.what == "comment"}
+
+        def before(setting: Setting | None, now: str | None) -> str | None:
+            return setting.before if setting is not None and now == setting.value else now
+
+        return replace(
+            self,
+            comment=before(comments.get(None), self.comment),
+            columns=tuple(
+                replace(
+                    column,
+                    default=before(defaults.get(column.name), column.default),
+                    comment=before(comments.get(column.name), column.comment),
+                )
+                for column in self.columns
+            ),
+        )
+
     def with_nulls(self, columns: Collection[str]) -> TableFacts:
         """The table as it would be if these columns were not NOT NULL."""
         return replace(
@@ -375,8 +399,10 @@ class TableFacts:
     def without(self, *, columns: Iterable[str], triggers: Iterable[str], names: Iterable[str]) -> TableFacts:
         """The table as it would be without objects of ours, to be compared with what a plan was compiled from."""
         columns, triggers, names = set(columns), set(triggers), set(names)
+        ours = any(constraint.kind == "primary_key" and constraint.name in names for constraint in self.constraints)
         return replace(
             self,
+            primary_key=() if ours else self.primary_key,
             columns=tuple(column for column in self.columns if column.name not in columns),
             triggers=tuple(trigger for trigger in self.triggers if trigger.name not in triggers),
             dependents=tuple(each for each in self.dependents if each.trigger not in triggers),

@@ -17,6 +17,10 @@ ORDER BY 1 LIMIT 200
 SERVER_VERSION = "SELECT current_setting('server_version_num')::int"
 SUPERUSER = "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
 MAY_SET_REPLICATION_ROLE = "SELECT pg_catalog.has_parameter_privilege('session_replication_role', 'SET')"
+MAY_COMPRESS_WAL = """
+SELECT setting = 'off' AND 'lz4' = ANY (enumvals) AND pg_catalog.has_parameter_privilege('wal_compression', 'SET')
+FROM pg_catalog.pg_settings WHERE name = 'wal_compression'
+"""
 
 TABLE = """
 SELECT pg_has_role(c.relowner, 'USAGE') AS owned,
@@ -27,7 +31,8 @@ SELECT pg_has_role(c.relowner, 'USAGE') AS owned,
        c.relrowsecurity AS row_security, pg_get_userbyid(c.relowner) AS owner,
        c.reltuples::float8 AS rows,
        pg_relation_size(c.oid) AS bytes,
-       pg_indexes_size(c.oid) AS index_bytes
+       pg_indexes_size(c.oid) AS index_bytes,
+       obj_description(c.oid, 'pg_class') AS comment
 FROM pg_class c WHERE c.oid = %(oid)s
 """
 
@@ -158,6 +163,7 @@ SELECT con.conname AS name, con.contype::text AS type, ic.relname AS index,
                              AND d.refobjid = con.conrelid AND d.refobjsubid = a.attnum))
              ORDER BY a.attnum)::text[] AS reads,
        pg_get_constraintdef(con.oid) AS definition, con.convalidated AS validated,
+       'NOT (' || pg_get_expr(con.conbin, con.conrelid) || ')' AS broken_by,
        COALESCE((to_jsonb(con) ->> 'conenforced')::bool, true) AS enforced,
        con.condeferrable AS deferrable, con.condeferred AS deferred,
        obj_description(con.oid, 'pg_constraint') AS comment

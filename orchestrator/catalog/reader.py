@@ -76,6 +76,13 @@ def may_replicate(connection: Connection) -> bool:
     return bool(scalar(connection, queries.MAY_SET_REPLICATION_ROLE))
 
 
+def may_compress(connection: Connection) -> bool:
+    """Whether our role may have full-page images compressed by lz4, and the server can, and does not yet (15+)."""
+    if scalar(connection, queries.SERVER_VERSION) < 150000:
+        return False
+    return bool(scalar(connection, queries.MAY_COMPRESS_WAL))
+
+
 def _resolve(connection: Connection, table: Table) -> tuple[int, Table] | None:
     quoted = text(Identifier(table.schema, table.name) if table.schema else Identifier(table.name))
     rows = fetch(connection, queries.RESOLVE, {"name": quoted})
@@ -274,6 +281,7 @@ def _constraint(row: RowMapping, successors: Successors) -> Constraint:
         enforced=row["enforced"],
         deferral=_deferral(row),
         comment=row["comment"],
+        broken_by=row["broken_by"],
     )
 
 

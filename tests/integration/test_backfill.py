@@ -477,3 +477,18 @@ def test_an_abort_takes_trigger_and_column_away_together(open_shop: OpenShop) ->
     assert "view addresses" in shop.status()["error"]
     shop.execute("DROP VIEW addresses")
     assert shop.run("abort").exit_code == 0
+
+
+@pytest.mark.matrix
+def test_batches_compress_their_full_page_images_where_the_server_can(open_shop: OpenShop) -> None:
+    shop = open_shop(USERS, at="dual_write")
+    shop.execute(
+        "CREATE TABLE seen (setting text);"
+        "CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " INSERT INTO seen VALUES (current_setting('wal_compression')); RETURN NULL; END $$;"
+        "CREATE TRIGGER see AFTER UPDATE ON users FOR EACH STATEMENT EXECUTE FUNCTION see();"
+        "ALTER TABLE users ENABLE ALWAYS TRIGGER see"
+    )
+    able = shop.scalar("SELECT coalesce('lz4' = ANY (enumvals), false) FROM pg_settings WHERE name = 'wal_compression'")
+    shop.finish("backfill")
+    assert shop.scalar("SELECT array_agg(DISTINCT setting) FROM seen") == (["lz4"] if able else ["off"])

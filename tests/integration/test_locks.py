@@ -210,7 +210,8 @@ class Sizes(Reporter):
 
 # one that the batch of row 450 has updated before it came to that
 LOCKED_ROW: LiteralString = """
-SELECT u.id FROM users u JOIN users h ON h.id = 450 AND hashtid(u.ctid) & 7 = hashtid(h.ctid) & 7
+SELECT u.id FROM users u
+JOIN users h ON h.id = 450 AND get_byte(tidsend(u.ctid), 5) = get_byte(tidsend(h.ctid), 5)
 WHERE u.email_address IS NULL AND u.id < 450 LIMIT 1
 """
 # who waits is asked for right after who is in our own way, until somebody does

@@ -112,11 +112,13 @@ def creates(step: Step) -> bool:
 def test_every_undo_may_run_twice() -> None:
     for step in hostile_steps():
         for undo in step.undo:
+            if isinstance(undo, Inspect):
+                continue  # it only looks
             statements = undo.sql if isinstance(undo, Statement) else (undo.sql,)
             # DROP NOT NULL, VALIDATE and SET NOT NULL do not mind that it is so already
-            repeatable = ("IF EXISTS", "DROP NOT NULL", "SET NOT NULL", "VALIDATE CONSTRAINT")
+            repeatable = ("IF EXISTS", "DROP NOT NULL", "SET NOT NULL", "VALIDATE CONSTRAINT", " DEFAULT", "COMMENT ON")
             # what is added was taken away just before
-            added = [each for each in statements if " ADD CONSTRAINT " in each or each.startswith("COMMENT")]
+            added = [each for each in statements if " ADD CONSTRAINT " in each]
             assert all(any(word in each for word in repeatable) for each in statements if each not in added), undo.title
             assert not added or statements.index(added[0]) == 1, undo.title
 

@@ -94,6 +94,11 @@ ALLOWED = (
         files="_expand$",
     ),
     Allowed(
+        "ban-drop-constraint",
+        "what the plan asks for: newer code breaks it, and an abort adds it again",
+        files="hostile_expand$",
+    ),
+    Allowed(
         "adding-field-with-default",
         "a VIRTUAL column is not stored, so nothing is written",
         statement="VIRTUAL$",
@@ -101,9 +106,15 @@ ALLOWED = (
     ),
     Allowed(
         "ban-drop-default",
-        "an identity counts from the same statement list on",
+        "what the plan asks for, when no older code relies on it; or an identity counts from the same transaction on",
         statement="DROP DEFAULT$",
         files=CONTRACT,
+    ),
+    Allowed(
+        "ban-drop-default",
+        "an abort restores what was: there was none",
+        statement="DROP DEFAULT$",
+        files="_expand_undo$",
     ),
     Allowed(
         "ban-drop-sequence",

@@ -1,0 +1,7 @@
+-- After contract.
+CREATE TABLE users (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    handle text NOT NULL UNIQUE,
+    city text,
+    status text DEFAULT 'fresh' NOT NULL
+);
