@@ -7,14 +7,15 @@ from phases.delta import ForeignKey, TableConstraint
 
 
 def after(constraint: facts_of.Constraint) -> TableConstraint:
-    """A check or a NOT NULL, as the phases take it."""
-    assert constraint.kind in ("check", "not_null")
+    """A check, as the phases take it."""
+    assert constraint.kind == "check"
     return TableConstraint(
         name=constraint.name,
-        kind=constraint.kind,
+        kind="check",
         definition=constraint.definition,
         validated=constraint.validated,
         enforced=constraint.enforced,
+        violated_by=constraint.broken_by,
         comment=constraint.comment,
     )
 
@@ -34,6 +35,7 @@ def before(constraint: TableConstraint) -> facts_of.Constraint:
         deferral="",
         comment=constraint.comment,
         definition=constraint.definition,
+        broken_by=constraint.violated_by,
     )
 
 

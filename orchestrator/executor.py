@@ -140,6 +140,8 @@ class Executor:
                         self._statement(row.position, undo, self.claim.fence)
                     case DropIndex() | Outside():
                         self._autocommit(row.position, undo, undo.sql)
+                    case Inspect():
+                        self._inspect(row.position, undo, self.claim.fence)
 
         def undone(connection: Connection) -> None:
             self.claim.fence(connection)
@@ -448,7 +450,7 @@ class Executor:
 
     # rows that stand against what follows
 
-    def _inspect(self, position: int, step: Inspect, done: Callable[[Connection], None]) -> None:
+    def _inspect(self, position: int, step: Inspect, done: Callable[[Connection], object]) -> None:
         """One read of the table, as VALIDATE would read it; it fails with the rows that VALIDATE would fail on."""
         with self.engine.begin() as connection:
             set_local(connection, lock_timeout=0, statement_timeout=0, row_security="off", transaction_read_only="on")

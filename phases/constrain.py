@@ -63,12 +63,12 @@ def steps(delta: Delta) -> Iterator[Step]:
         yield _create_statistics(delta.table, statistics)
     for column in delta.not_null:
         yield from _set_not_null(delta, column)
+    for constraint in delta.constraints:
+        yield from add_constraint(delta, constraint)
     for key in delta.unique_keys:
         if key.primary and key.old_name is None:
             # its columns are NOT NULL by now: else it would scan the table for nulls under ACCESS EXCLUSIVE
             yield _attach(delta.table, key)
-    for constraint in delta.constraints:
-        yield from add_constraint(delta, constraint)
     for foreign_key in delta.foreign_keys:
         yield from add_foreign_key(foreign_key)
     # what is only told to be not null reads as before

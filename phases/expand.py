@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
+from phases import inspection
 from phases.constrain import DROP_NOT_NULL, add_constraint, add_foreign_key, drop_constraint, restore_not_null
 from phases.delta import Delta, NewColumn, NewTable, Table, TableColumn, TableKey, TableRename
 from phases.setting import change
@@ -94,7 +95,8 @@ def steps(delta: Delta) -> Iterator[Step]:
         )
     for constraint in delta.lift:
         dropped = drop_constraint(delta.table, constraint.name)
-        yield replace(dropped, undo=tuple(_again(dropped, add_constraint(delta, constraint))))
+        look = inspection.look(delta, constraint) if constraint.validated and constraint.enforced else ()
+        yield replace(dropped, undo=(*look, *_again(dropped, add_constraint(delta, constraint))))
     for key in delta.lift_foreign_keys:
         dropped = drop_constraint(key.table, key.name, key.references)
         yield replace(dropped, undo=tuple(_again(dropped, add_foreign_key(key))))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from phases.delta import Delta, Duplicates, Equality, ForeignKey, Table
+from phases.delta import Delta, Duplicates, Equality, ForeignKey, Table, TableConstraint
 from phases.sql import catalog_sql, lock, qualified, text
 from phases.step import Inspect, LockMode
 from phases.sync import GIVEN, MISSING, all_of
@@ -35,13 +35,19 @@ def steps(delta: Delta) -> Iterator[Inspect]:
         if index.inspected is not None:
             yield _inspect(delta, f"look for duplicates that {index.name} forbids", _duplicates(delta, index.inspected))
     for constraint in delta.constraints:
-        if constraint.inspected and constraint.violated_by is not None:
-            condition = catalog_sql(constraint.violated_by)
-            yield _inspect(delta, f"look for rows that break {constraint.name}", _broken(delta, condition))
+        if constraint.inspected:
+            yield from look(delta, constraint)
     for key in delta.foreign_keys:
         if key.inspected:
             sql = _broken(delta, _orphaned(key))
             yield _inspect(delta, f"look for rows that break {key.name}", sql, key.references)
+
+
+def look(delta: Delta, constraint: TableConstraint) -> Iterator[Inspect]:
+    """For rows that break a check."""
+    if constraint.violated_by is not None:
+        condition = catalog_sql(constraint.violated_by)
+        yield _inspect(delta, f"look for rows that break {constraint.name}", _broken(delta, condition))
 
 
 def _inspect(delta: Delta, title: str, sql: Composable, *others: Table) -> Inspect:

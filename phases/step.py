@@ -195,5 +195,5 @@ class Outside:
     lock_class: LockClass = field(default=LockClass.LONG, init=False)
 
 
-Undo = Statement | DropIndex | Outside
+Undo = Statement | DropIndex | Outside | Inspect
 Step = Statement | BuildIndex | DropIndex | Outside | Reindex | Inspect | Batches | Verify

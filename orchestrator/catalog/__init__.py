@@ -110,6 +110,8 @@ class Constraint:
     enforced: bool
     deferral: str
     comment: str | None
+    broken_by: str | None = None
+    """Condition on a row that breaks it as it is now; of a check."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -356,8 +358,10 @@ class TableFacts:
     def without(self, *, columns: Iterable[str], triggers: Iterable[str], names: Iterable[str]) -> TableFacts:
         """The table as it would be without objects of ours, to be compared with what a plan was compiled from."""
         columns, triggers, names = set(columns), set(triggers), set(names)
+        ours = any(constraint.kind == "primary_key" and constraint.name in names for constraint in self.constraints)
         return replace(
             self,
+            primary_key=() if ours else self.primary_key,
             columns=tuple(column for column in self.columns if column.name not in columns),
             triggers=tuple(trigger for trigger in self.triggers if trigger.name not in triggers),
             dependents=tuple(each for each in self.dependents if each.trigger not in triggers),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import psycopg
 from psycopg.sql import SQL, Composable, Identifier, Literal
 from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
@@ -25,7 +26,7 @@ from orchestrator.catalog.wanted import (
     Rejected,
 )
 from orchestrator.database import fetch, primary_message, set_local
-from orchestrator.plan import split_table
+from orchestrator.table_names import split_table
 from phases.delta import Duplicates, Equality, Table
 from phases.sql import catalog_sql, names, text
 
@@ -60,10 +61,16 @@ def answers(connection: Connection, questions: Sequence[Definition], *, search_p
                 case NewForeignKey():
                     found[question] = _foreign_key(connection, question)
         except DBAPIError as error:
-            found[question] = Rejected(primary_message(error))
+            found[question] = Rejected(_said(error))
         finally:
             nested.rollback()
     return found
+
+
+def _said(error: DBAPIError) -> str:
+    """What the server has against it; of types that do not fit, only its detail says which."""
+    detail = error.orig.diag.message_detail if isinstance(error.orig, psycopg.Error) else None
+    return f"{primary_message(error)}: {detail}" if detail else primary_message(error)
 
 
 def _index(connection: Connection, question: NewIndex) -> IndexDefinition:
@@ -148,7 +155,7 @@ def _foreign_key(connection: Connection, question: NewForeignKey) -> ForeignKeyD
         table = Identifier(references.schema, references.name)
         send(connection, CLONE_REFERENCED.format(clone=REFERENCED, table=table))
         send(connection, _add_foreign_key(question))
-        rows = fetch(connection, queries.CLONE_FOREIGN_KEY, {"clone": NAME, "name": MADE})
+        rows = fetch(connection, queries.CLONE_FOREIGN_KEY, {"clone": NAME, "name": question.name})
     return ForeignKeyDefinition(
         references=references,
         referenced_columns=tuple(row["referenced"] for row in rows),
@@ -166,7 +173,7 @@ def _add_foreign_key(question: NewForeignKey) -> Composable:
     referenced = question.referenced_columns
     return ADD_FOREIGN_KEY.format(
         clone=CLONE,
-        name=Identifier(MADE),
+        name=Identifier(question.name),
         columns=names(question.columns),
         referenced=REFERENCED,
         referenced_columns=SQL(" ({})").format(names(referenced)) if referenced else SQL(""),

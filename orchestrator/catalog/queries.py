@@ -163,6 +163,7 @@ SELECT con.conname AS name, con.contype::text AS type, ic.relname AS index,
                              AND d.refobjid = con.conrelid AND d.refobjsubid = a.attnum))
              ORDER BY a.attnum)::text[] AS reads,
        pg_get_constraintdef(con.oid) AS definition, con.convalidated AS validated,
+       'NOT (' || pg_get_expr(con.conbin, con.conrelid) || ')' AS broken_by,
        COALESCE((to_jsonb(con) ->> 'conenforced')::bool, true) AS enforced,
        con.condeferrable AS deferrable, con.condeferred AS deferred,
        obj_description(con.oid, 'pg_constraint') AS comment

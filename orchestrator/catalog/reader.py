@@ -260,6 +260,7 @@ def _constraint(row: RowMapping, successors: Successors) -> Constraint:
         enforced=row["enforced"],
         deferral=_deferral(row),
         comment=row["comment"],
+        broken_by=row["broken_by"],
     )
 
 

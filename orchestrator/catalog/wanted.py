@@ -85,6 +85,7 @@ class NewCheck:
 class NewForeignKey:
     """A foreign key that the plan adds, to a table as it is now. Answered by a `ForeignKeyDefinition`."""
 
+    name: str
     columns: tuple[str, ...]
     references: str
     """As the plan names the table."""

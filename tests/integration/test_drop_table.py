@@ -125,3 +125,21 @@ def test_foreign_keys_that_would_stop_newer_code_are_warned_of(cli: CommandLine)
         'foreign key "late" of "public.late"',
         "function public.f()",
     ]
+
+
+def test_no_table_goes_before_every_foreign_key_is_gone_and_each_goes_once(cli: CommandLine) -> None:
+    cli.database.execute(
+        "CREATE TABLE pages (visit int CONSTRAINT of_visit REFERENCES visits,"
+        " user_id int CONSTRAINT by REFERENCES users)"
+    )
+    (cli.folder / "plans" / "drop.yaml").write_text(
+        PLAN.replace("visits}", "visits}, {kind: drop_table, table: pages}")
+    )
+    steps = [step["title"] for phase in cli.json("plan", "drop")["phases"] for step in phase["steps"]]
+    assert steps == [
+        "drop constraint visits_user_id_fkey",
+        "drop constraint of_visit",
+        "drop constraint by",
+        "drop table visits",
+        "drop table pages",
+    ]

@@ -112,6 +112,8 @@ def creates(step: Step) -> bool:
 def test_every_undo_may_run_twice() -> None:
     for step in hostile_steps():
         for undo in step.undo:
+            if isinstance(undo, Inspect):
+                continue  # it only looks
             statements = undo.sql if isinstance(undo, Statement) else (undo.sql,)
             # DROP NOT NULL, VALIDATE and SET NOT NULL do not mind that it is so already
             repeatable = ("IF EXISTS", "DROP NOT NULL", "SET NOT NULL", "VALIDATE CONSTRAINT", " DEFAULT", "COMMENT ON")

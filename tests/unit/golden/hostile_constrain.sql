@@ -1,6 +1,30 @@
+-- look for rows without new"%s
+-- long, harmless: ACCESS SHARE on "sche""ma"."we""ird%1"
+SELECT "new"."ctid" FROM "sche""ma"."we""ird%1" AS new WHERE "new"."new""%s" IS NOT DISTINCT FROM NULL LIMIT 10; -- must find no row
+
 -- look for duplicates that key_next forbids
 -- long, harmless: ACCESS SHARE on "sche""ma"."we""ird%1"
 SELECT "ctid", pg_catalog.concat_ws(', ', "new""%s", lower(id) COLLATE pg_catalog."C") AS duplicate FROM "sche""ma"."we""ird%1" WHERE ctid IN (SELECT pg_catalog.unnest(ARRAY[pg_catalog.min(ctid), pg_catalog.max(ctid)]) FROM "sche""ma"."we""ird%1" WHERE (("order" IS NULL)) AND ("new""%s") IS DISTINCT FROM NULL AND (lower(id) COLLATE pg_catalog."C") IS DISTINCT FROM NULL GROUP BY "new""%s", lower(id) COLLATE pg_catalog."C" HAVING pg_catalog.count(*) > 1 LIMIT 5) ORDER BY 2, ctid; -- must find no row
+
+-- look for rows that break che'ck
+-- long, harmless: ACCESS SHARE on "sche""ma"."we""ird%1"
+SELECT "new"."ctid" FROM "sche""ma"."we""ird%1" AS new WHERE NOT ("new""%s" ~~ '%@%'::text) LIMIT 10; -- must find no row
+
+-- look for rows that break out_next
+-- long, harmless: ACCESS SHARE on "sche""ma"."we""ird%1", ACCESS SHARE on public.select
+SELECT "new"."ctid" FROM "sche""ma"."we""ird%1" AS new WHERE ((("new"."new""%s" IS DISTINCT FROM NULL AND "new"."éééééééééééééééééééééééééééééééx" IS DISTINCT FROM NULL) AND NOT EXISTS (SELECT FROM "public"."select" AS other WHERE "other"."a" OPERATOR(pg_catalog.=) "new"."new""%s" COLLATE "o""rder"."C" AND "other"."b" OPERATOR("we""ird".=) "new"."éééééééééééééééééééééééééééééééx")) OR (NOT ("new"."new""%s" IS DISTINCT FROM NULL AND "new"."éééééééééééééééééééééééééééééééx" IS DISTINCT FROM NULL) AND NOT ("new"."new""%s" IS NOT DISTINCT FROM NULL AND "new"."éééééééééééééééééééééééééééééééx" IS NOT DISTINCT FROM NULL))) LIMIT 10; -- must find no row
+
+-- reindex in"dex%s
+-- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"
+REINDEX INDEX CONCURRENTLY "sche""ma"."in""dex%s";
+-- undo:
+--   -- drop index in"dex%s_ccnew
+--   -- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"
+--   DROP INDEX CONCURRENTLY IF EXISTS "sche""ma"."in""dex%s_ccnew";
+-- undo:
+--   -- drop index in"dex%s_ccold
+--   -- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"
+--   DROP INDEX CONCURRENTLY IF EXISTS "sche""ma"."in""dex%s_ccold";
 
 -- create unique index pkey"next
 -- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"

@@ -19,6 +19,10 @@ ALTER TABLE "sche""ma"."we""ird%1" DROP CONSTRAINT IF EXISTS "self_fk";
 -- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"
 DROP INDEX CONCURRENTLY IF EXISTS "sche""ma"."idx%";
 
+-- drop constraint go"ne%s
+-- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+ALTER TABLE "sche""ma"."we""ird%1" DROP CONSTRAINT IF EXISTS "go""ne%s";
+
 -- rename constraint out_next to out"fk
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
 ALTER TABLE "sche""ma"."we""ird%1" RENAME CONSTRAINT "out_next" TO "out""fk";
@@ -61,5 +65,6 @@ ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN "it's";
 ALTER TABLE "sche""ma"."we""ird%1" RENAME CONSTRAINT "key_next" TO "old""key";
 ALTER TABLE "sche""ma"."we""ird%1" RENAME CONSTRAINT "che'ck" TO "old""check";
 ALTER TABLE "sche""ma"."we""ird%1" RENAME CONSTRAINT "apart" TO "apart_as_before";
+ALTER TABLE "sche""ma"."we""ird%1" RENAME CONSTRAINT "old""name" TO "new%name";
 ALTER INDEX "sche""ma"."idx_next" RENAME TO "idx%";
 ALTER STATISTICS "sche""ma"."stat_next" RENAME TO "stat";

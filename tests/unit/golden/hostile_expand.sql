@@ -136,3 +136,44 @@ ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "it's" DROP NOT NULL;
 --   -- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"
 --   ALTER TABLE "sche""ma"."we""ird%1" VALIDATE CONSTRAINT "it""s there";
 --   -- broken by: SELECT ctid FROM "sche""ma"."we""ird%1" WHERE "it's" IS NOT DISTINCT FROM NULL LIMIT 10;
+
+-- drop constraint la"x%s
+-- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+ALTER TABLE "sche""ma"."we""ird%1" DROP CONSTRAINT IF EXISTS "la""x%s";
+-- undo:
+--   -- look for rows that break la"x%s
+--   -- long, harmless: ACCESS SHARE on "sche""ma"."we""ird%1"
+--   SELECT "new"."ctid" FROM "sche""ma"."we""ird%1" AS new WHERE NOT ("order" <> '%'::text) LIMIT 10; -- must find no row
+-- undo:
+--   -- add check constraint la"x%s
+--   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+--   ALTER TABLE "sche""ma"."we""ird%1" DROP CONSTRAINT IF EXISTS "la""x%s";
+--   ALTER TABLE "sche""ma"."we""ird%1" ADD CONSTRAINT "la""x%s" CHECK (("order" <> '%'::text)) NOT VALID;
+--   COMMENT ON CONSTRAINT "la""x%s" ON "sche""ma"."we""ird%1" IS 'for ''now''';
+-- undo:
+--   -- validate la"x%s
+--   -- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"
+--   ALTER TABLE "sche""ma"."we""ird%1" VALIDATE CONSTRAINT "la""x%s";
+--   -- broken by: SELECT ctid FROM "sche""ma"."we""ird%1" WHERE NOT ("order" <> '%'::text) LIMIT 10;
+
+-- drop constraint never checked
+-- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+ALTER TABLE "sche""ma"."we""ird%1" DROP CONSTRAINT IF EXISTS "never checked";
+-- undo:
+--   -- add check constraint never checked
+--   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+--   ALTER TABLE "sche""ma"."we""ird%1" DROP CONSTRAINT IF EXISTS "never checked";
+--   ALTER TABLE "sche""ma"."we""ird%1" ADD CONSTRAINT "never checked" CHECK (false) NOT VALID;
+
+-- drop constraint lo"ose
+-- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1", ACCESS EXCLUSIVE on public.select
+ALTER TABLE "sche""ma"."we""ird%1" DROP CONSTRAINT IF EXISTS "lo""ose";
+-- undo:
+--   -- add foreign key lo"ose on we"ird%1
+--   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1", ACCESS EXCLUSIVE on public.select
+--   ALTER TABLE "sche""ma"."we""ird%1" DROP CONSTRAINT IF EXISTS "lo""ose";
+--   ALTER TABLE "sche""ma"."we""ird%1" ADD CONSTRAINT "lo""ose" FOREIGN KEY ("ref") REFERENCES "public"."select" ("select") ON DELETE RESTRICT NOT VALID;
+-- undo:
+--   -- validate lo"ose
+--   -- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1", ROW SHARE on public.select
+--   ALTER TABLE "sche""ma"."we""ird%1" VALIDATE CONSTRAINT "lo""ose";

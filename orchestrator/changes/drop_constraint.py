@@ -1,0 +1,162 @@
+"""drop_constraint: a constraint goes, when no release relies on it, or before newer code breaks it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from orchestrator import dropping
+from orchestrator.catalog import Catalog, Constraint, ForeignKey, TableFacts
+from orchestrator.changes import Change
+from orchestrator.objects import constraint_label, constraint_names, constraint_of, foreign_key_of, missing
+from orchestrator.succession import Refusal, table_refusals
+from phases.delta import Delta, DroppedForeignKey
+
+
+class DropConstraint(Change):
+    """A check, unique, foreign key, exclusion or NOT NULL constraint goes, by its name."""
+
+    kind: Literal["drop_constraint"]
+    name: str = Field(min_length=1, description="the constraint's name")
+    when: Literal["contract", "expand"] = Field(
+        default="contract",
+        description="expand: newer code may break a check or a foreign key before contract; an abort adds it again",
+    )
+
+    example: ClassVar[str] = """\
+  - kind: drop_constraint
+    table: users               # or schema.table
+    name: users_age_check
+    # when: expand             # newer code breaks it; by default it goes at contract
+"""
+
+    @property
+    def touches(self) -> frozenset[str]:
+        return frozenset()
+
+    @property
+    def objects(self) -> frozenset[str]:
+        return frozenset({self.name})
+
+    def stands_on(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
+        facts = catalog.table(self.table)
+        constraint, key = constraint_of(facts, self.name), foreign_key_of(facts, self.name)
+        reads = constraint.reads if constraint else key.columns if key else ()
+        return frozenset((facts.display, column) for column in reads)
+
+    def delta(self, catalog: Catalog, plan: str) -> Delta:
+        facts = catalog.table(self.table)
+        constraint, key = constraint_of(facts, self.name), foreign_key_of(facts, self.name)
+        delta = Delta(table=facts.table, key=facts.primary_key)
+        if self.when == "expand":
+            return replace(
+                delta,
+                adds=(f"freedom from {constraint_label(facts, self.name)}",),
+                lift=(dropping.after(constraint),) if constraint else (),
+                lift_foreign_keys=(dropping.key_after(key),) if key else (),
+            )
+        gone = DroppedForeignKey(table=key.table, name=key.name, references=key.references) if key else None
+        return replace(
+            delta,
+            removes=(constraint_label(facts, self.name),),
+            drop_constraints=(self.name,) if constraint else (),
+            drop_foreign_keys=(gone,) if gone else (),
+        )
+
+    def refusals(self, catalog: Catalog, plan: str) -> list[Refusal]:
+        facts = catalog.table(self.table)
+        found = list(table_refusals(facts))
+        constraint, key = constraint_of(facts, self.name), foreign_key_of(facts, self.name)
+        if constraint is not None:
+            found += self._constraint_refusals(facts, constraint)
+        elif key is not None:
+            found += self._key_refusals(key)
+        else:
+            found.append(missing(facts, "constraint", self.name, constraint_names(facts)))
+        return found
+
+    def warnings(self, catalog: Catalog, plan: str) -> list[str]:
+        facts = catalog.table(self.table)
+        constraint, key = constraint_of(facts, self.name), foreign_key_of(facts, self.name)
+        found = []
+        if self.when == "expand":
+            found.append(
+                f'once newer code has broken "{self.name}", an abort stops at the rows that do, and names them: '
+                "put them right, and abort again"
+            )
+        if constraint is not None and constraint.kind in ("unique", "exclude"):
+            found.append(f'ON CONFLICT that infers or names "{self.name}" fails from contract on')
+        if key is not None and _acts(key):
+            found.append(f'from contract on nobody does what "{self.name}" did:{key.actions}')
+        return found
+
+    def _constraint_refusals(self, facts: TableFacts, constraint: Constraint) -> list[Refusal]:
+        name, found = self.name, []
+        if constraint.kind == "primary_key":
+            found.append(
+                (
+                    f'"{name}" is the primary key of "{facts.display}"',
+                    "rows need a name: replication and this program's reports go by it; rename_column lets a column "
+                    "take over from one of it",
+                )
+            )
+        if self.when == "expand" and constraint.kind != "check":
+            advice = {
+                "not_null": "drop_not_null takes it away in expand, and brings it back with an abort",
+                "unique": "leave it until contract: ON CONFLICT of older code needs it",
+                "exclude": "leave it until contract: an abort could only add it again under an exclusive lock",
+                "primary_key": "leave it",
+            }
+            found.append((f'"{name}" is no check and no foreign key', advice[constraint.kind]))
+        for index in facts.indexes:
+            if index.constraint == name and index.replica_identity:
+                advice_ = "ALTER TABLE … REPLICA IDENTITY to another index first"
+                found.append((f'the index of "{name}" is the replica identity of "{facts.display}"', advice_))
+        for key in facts.foreign_keys:
+            if key.references == facts.table and constraint.index and key.relies_on == constraint.index:
+                where = f"{key.table.schema}.{key.table.name}"
+                found.append(
+                    (
+                        f'foreign key "{key.name}" of "{where}" relies on "{name}"',
+                        "drop_constraint it first, in a plan of its own",
+                    )
+                )
+        if constraint.kind == "not_null":
+            found += self._not_null_refusals(facts, constraint.columns)
+        return found
+
+    def _not_null_refusals(self, facts: TableFacts, columns: tuple[str, ...]) -> list[Refusal]:
+        bound = {column.name for column in facts.columns if column.identity} | set(facts.primary_key)
+        return [
+            (
+                f'column "{column}" is an identity or part of the primary key, and takes no null',
+                "leave its constraint as it is",
+            )
+            for column in columns
+            if column in bound
+        ]
+
+    def _key_refusals(self, key: ForeignKey) -> list[Refusal]:
+        found = []
+        if not key.owned:
+            found.append(
+                (
+                    f'foreign key "{self.name}" ties in a table that our role does not own',
+                    "connect as a role that owns both of its tables",
+                )
+            )
+        if self.when == "expand" and _acts(key):
+            found.append(
+                (
+                    f'foreign key "{self.name}" changes rows:{key.actions}',
+                    "leave it until contract: older code relies on that",
+                )
+            )
+        return found
+
+
+def _acts(key: ForeignKey) -> bool:
+    """Whether it does more than refuse."""
+    return any(word in key.actions for word in ("CASCADE", "SET NULL", "SET DEFAULT"))

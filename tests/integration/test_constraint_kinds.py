@@ -1,0 +1,234 @@
+"""Constraints by plan: what is refused, the rows that stop a run before anything is added, and the way back."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import LiteralString
+
+import pytest
+
+from orchestrator.errors import CatalogDrifted, PlanRefused, StepFailed
+from orchestrator.planning import preview
+from phases.step import Phase
+from tests.fixtures.database import CreateDatabase, Database
+from tests.fixtures.runs import Migration, init
+
+TABLES: LiteralString = """
+CREATE TABLE cities (country text COLLATE "C", name text COLLATE "C", tax int UNIQUE, PRIMARY KEY (country, name));
+INSERT INTO cities VALUES ('BR', 'Rio', 1), ('FR', 'Paris', 2);
+CREATE TABLE users (
+    "or%der" int, email text, age int, country text, city text COLLATE "POSIX", tax bigint,
+    CONSTRAINT users_age_check CHECK (age > 0), CONSTRAINT users_email_key UNIQUE (email));
+COMMENT ON CONSTRAINT users_age_check ON users IS '100% sure';
+INSERT INTO users SELECT n, 'user' || n, 30, 'BR', 'Rio', 1 FROM generate_series(1, 10) n;
+CREATE TABLE keyed (id int PRIMARY KEY, other int NOT NULL);
+"""
+
+Plan = Callable[..., Migration]
+
+
+def prepared(database: Database) -> None:
+    init(database)
+    database.execute(TABLES)
+
+
+@pytest.fixture
+def database(create_database: CreateDatabase) -> Database:
+    return create_database(prepared)
+
+
+@pytest.fixture
+def plan(database: Database, tmp_path: Path) -> Plan:
+    """A run of changes of "users", each a YAML mapping."""
+
+    def of(*changes: str, table: str = "users") -> Migration:
+        entries = "".join(f"  - {{table: {table}, {change}}}\n" for change in changes)
+        return Migration.of(f"name: constraints\nchanges:\n{entries}", database, tmp_path / "plans")
+
+    return of
+
+
+def refused(migration: Migration) -> str:
+    with pytest.raises(PlanRefused) as refusal:
+        migration.advance(Phase.EXPAND)
+    return refusal.value.message
+
+
+CHECK = "kind: add_check, name: new"
+KEY = "kind: add_foreign_key, name: new"
+CITY = f"{KEY}, columns: [country, city], references: {{table: cities}}"
+DROP = "kind: drop_constraint"
+REFUSED = [
+    ("users", f"{CHECK}, check: aeg > 0", 'check "new" cannot be made: column "aeg" does not exist'),
+    ("users", f"{CHECK}, check: age", "argument of CHECK must be type boolean, not type integer"),
+    ("users", f'{CHECK}, check: "age > 0); DROP TABLE users; SELECT (1"', "cannot insert multiple commands"),
+    ("users", f'{CHECK}, check: "age IN (SELECT 1)"', "cannot use subquery in check constraint"),
+    ("users", "kind: add_check, name: users_age_check, check: age > 1", '"users_age_check" exists already'),
+    ("users", "kind: add_unique, name: new, columns: [nowhere]", 'column "nowhere" does not exist'),
+    ("keyed", "kind: add_primary_key, name: new, columns: [other]", 'has a primary key already: "keyed_pkey" on "id"'),
+    ("users", f"{KEY}, columns: [tax], references: {{table: nowhere}}", 'there is no table "nowhere"'),
+    ("users", f"{KEY}, columns: [tax], references: {{table: cities}}", "number of referencing and referenced columns"),
+    (
+        "users",
+        f"{KEY}, columns: [city], references: {{table: cities, columns: [name]}}",
+        "no unique constraint matching",
+    ),
+    ("users", f"{KEY}, columns: [email], references: {{table: cities, columns: [tax]}}", "incompatible types"),
+    ("users", f"{DROP}, name: users_agecheck", 'did you mean "users_age_check"?'),
+    ("keyed", f"{DROP}, name: keyed_pkey", '"keyed_pkey" is the primary key of "public.keyed"'),
+    ("users", f"{DROP}, name: users_email_key, when: expand", "ON CONFLICT of older code needs it"),
+    (
+        "users",
+        "kind: rename_constraint, from: users_age_check, to: users_email_key",
+        '"users_email_key" exists already',
+    ),
+    ("users", "kind: rename_constraint, from: nowhere, to: new", 'has no constraint "nowhere"'),
+]
+
+
+@pytest.mark.parametrize(("table", "change", "reason"), REFUSED)
+def test_a_constraint_that_cannot_be_is_refused_by_plan(table: str, change: str, reason: str, plan: Plan) -> None:
+    assert reason in refused(plan(change, table=table))
+
+
+def test_what_others_stand_on_is_not_dropped(plan: Plan, database: Database) -> None:
+    database.execute("CREATE TABLE mails (to_ text REFERENCES users (email) ON DELETE CASCADE)")
+    assert 'foreign key "mails_to__fkey" of "public.mails" relies on "users_email_key"' in refused(
+        plan(f"{DROP}, name: users_email_key")
+    )
+    told = refused(plan(f"{DROP}, name: mails_to__fkey, when: expand", table="mails"))
+    assert 'foreign key "mails_to__fkey" changes rows: ON DELETE CASCADE\n    → leave it until contract' in told
+
+
+def test_a_constraint_on_a_column_that_the_plan_takes_away_is_refused(plan: Plan) -> None:
+    rename = "kind: rename_column, from: age, to: years"
+    assert 'column "age" does not exist' in refused(plan(rename, f"{CHECK}, check: age > 1"))
+    told = refused(plan(rename, f"{DROP}, name: users_age_check"))
+    assert 'drop_constraint stands on column "age" of "public.users"' in told
+
+
+ROWS: list[tuple[LiteralString, str, str]] = [
+    ("UPDATE users SET age = 200 WHERE email IN ('user3', 'user4')", f"{CHECK}, check: age < 150", ""),
+    (
+        "ALTER TABLE users DROP CONSTRAINT users_email_key; UPDATE users SET email = 'x' WHERE \"or%der\" < 3",
+        "kind: add_unique, name: new, columns: [email]",
+        "duplicate='x'",
+    ),
+    (
+        "UPDATE users SET \"or%der\" = NULL WHERE email = 'user3'",
+        "kind: add_primary_key, name: new, columns: [or%der]",
+        "",
+    ),
+    ("UPDATE users SET city = 'Nice' WHERE email = 'user3'", CITY, ""),
+    ("UPDATE users SET city = NULL WHERE email = 'user3'", f"{CITY}, match: full", ""),
+    (
+        "UPDATE users SET tax = 7 WHERE email = 'user3'",
+        f"{KEY}, columns: [tax], references: {{table: cities, columns: [tax]}}",
+        "",
+    ),
+]
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(("spoil", "change", "shown"), ROWS)
+def test_rows_that_break_it_are_shown_before_anything_is_added(
+    spoil: LiteralString, change: str, shown: str, plan: Plan, database: Database
+) -> None:
+    database.execute(spoil)
+    before, migration = database.dump(), plan(change)
+    with pytest.raises(StepFailed, match=r"^look for .*: there are some\n  row ctid='\(0,\d+\)'") as failure:
+        migration.advance(Phase.CONSTRAIN)
+    assert shown in failure.value.message
+    assert database.dump() == before
+    database.execute(
+        "UPDATE users SET email = 'user' || right(ctid::text, 3), age = 30, city = 'Rio', tax = 1;"
+        'UPDATE users SET "or%der" = 3 WHERE "or%der" IS NULL'
+    )
+    migration.advance(Phase.CONTRACT)
+    assert database.fetch("SELECT convalidated FROM pg_constraint WHERE conname = 'new'") == [(True,)]
+
+
+@pytest.mark.matrix
+def test_rows_that_keep_it_are_let_be(plan: Plan, database: Database) -> None:
+    database.execute("UPDATE users SET age = NULL, city = NULL, country = 'XX', tax = NULL WHERE email = 'user3'")
+    before = database.dump()
+    migration = plan(f"{CHECK}, check: age < 150", CITY.replace("new", "other"))
+    migration.advance(Phase.CONSTRAIN)
+    migration.abort()
+    assert database.dump() == before
+
+
+def test_a_key_that_a_column_of_the_same_plan_gets_is_built_without_a_scan_under_lock(
+    plan: Plan, database: Database
+) -> None:
+    before = database.dump()
+    migration = plan(
+        "kind: rename_column, from: or%der, to: 'i\"d'", "kind: add_primary_key, name: users_pkey, columns: ['i\"d']"
+    )
+    migration.advance(Phase.CONSTRAIN)
+    migration.abort()
+    assert database.dump() == before
+    migration.advance(Phase.CONTRACT)
+    assert database.fetch("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'users_pkey'") == [
+        ('PRIMARY KEY ("i""d")',)
+    ]
+
+
+@pytest.mark.matrix
+def test_what_expand_drops_comes_back_once_rows_keep_it(plan: Plan, database: Database) -> None:
+    database.execute("ALTER TABLE users ADD CONSTRAINT fk FOREIGN KEY (country, city) REFERENCES cities")
+    before = database.dump()
+    migration = plan(f"{DROP}, name: users_age_check, when: expand", f"{DROP}, name: fk, when: expand")
+    migration.advance(Phase.CONSTRAIN)
+    database.execute("UPDATE users SET age = -1 WHERE email = 'user3'")
+    with pytest.raises(StepFailed, match=r"look for rows that break users_age_check: there are some\n  row ctid="):
+        migration.abort()
+    assert "users_age_check" not in database.dump()
+    database.execute("UPDATE users SET age = 1 WHERE age < 0")
+    migration.abort()
+    assert database.dump() == before
+
+
+def test_a_check_that_is_gone_or_different_before_contract_is_reported(plan: Plan, database: Database) -> None:
+    migration = plan(f"{DROP}, name: users_age_check")
+    migration.advance(Phase.CONSTRAIN)
+    database.execute("ALTER TABLE users DROP CONSTRAINT users_age_check")
+    with pytest.raises(CatalogDrifted, match='constraint "users_age_check" is gone'):
+        migration.advance(Phase.CONTRACT)
+
+
+def test_a_foreign_key_without_an_index_is_warned_of(plan: Plan, database: Database) -> None:
+    def warned(*changes: str) -> bool:
+        _, program, _ = preview(plan(*changes).context, "constraints")
+        return any("no index of" in warning for warning in program.warnings)
+
+    assert warned(CITY)
+    assert not warned(CITY, "kind: create_index, name: i, columns: [city, country, age]")
+    assert warned(CITY, "kind: create_index, name: i, columns: [city, country], where: age > 1")
+    database.execute("CREATE INDEX ON users (country, city)")
+    assert not warned(CITY)
+
+
+def test_a_run_takes_the_table_that_a_new_key_refers_to(plan: Plan) -> None:
+    _, program, _ = preview(plan(CITY).context, "constraints")
+    assert program.tables == ("public.cities", "public.users")
+
+
+@pytest.mark.matrix
+def test_every_option_of_a_foreign_key_is_taken_over(plan: Plan, database: Database) -> None:
+    columns = ", set_columns: [city]" if database.server_version >= 150000 else ""
+    plan(f"{CITY}{columns}, on_delete: set null, on_update: cascade, initially_deferred: true").advance(Phase.CONSTRAIN)
+    (definition,) = database.fetch("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'new'")[0]
+    listed = " (city)" if columns else ""
+    assert definition == (
+        "FOREIGN KEY (country, city) REFERENCES cities(country, name) ON UPDATE CASCADE"
+        f" ON DELETE SET NULL{listed} DEFERRABLE INITIALLY DEFERRED"
+    )
+
+
+def test_checks_that_nobody_enforces_are_of_postgresql_18(plan: Plan, database: Database) -> None:
+    promise = plan(f"{CHECK}, check: age > 100, enforced: false")
+    if database.server_version < 180000:
+        assert "NOT ENFORCED needs PostgreSQL 18" in refused(promise)
+        return
+    promise.advance(Phase.CONSTRAIN)
+    assert database.fetch("SELECT conenforced FROM pg_constraint WHERE conname = 'new'") == [(False,)]
