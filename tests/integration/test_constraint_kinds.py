@@ -147,6 +147,18 @@ def test_rows_that_break_it_are_shown_before_anything_is_added(
     assert database.fetch("SELECT convalidated FROM pg_constraint WHERE conname = 'new'") == [(True,)]
 
 
+def test_all_tables_are_looked_at_before_anything_is_added_to_one(database: Database, tmp_path: Path) -> None:
+    database.execute("INSERT INTO keyed VALUES (1, -1)")
+    text = (
+        "name: two\nchanges:\n  - {kind: add_check, table: users, name: new, check: age < 150}\n"
+        "  - {kind: add_check, table: keyed, name: new, check: other > 0}"
+    )
+    before, migration = database.dump(), Migration.of(text, database, tmp_path / "plans")
+    with pytest.raises(StepFailed, match=r"there are some\n  row id=1$"):
+        migration.advance(Phase.CONSTRAIN)
+    assert database.dump() == before
+
+
 @pytest.mark.matrix
 def test_rows_that_keep_it_are_let_be(plan: Plan, database: Database) -> None:
     database.execute("UPDATE users SET age = NULL, city = NULL, country = 'XX', tax = NULL WHERE email = 'user3'")

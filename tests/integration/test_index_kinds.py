@@ -206,6 +206,17 @@ def test_what_an_interrupted_reindex_leaves_goes_with_an_abort(
     assert [valid for _, valid in users.fetch(INDEXES)] == [True, True]
 
 
+def test_a_valid_index_that_took_the_leftover_s_name_stays(
+    plan: Plan, users: Database, start_orchestrator: StartProcess, tmp_path: Path
+) -> None:
+    migration = start_reindex(plan, users, start_orchestrator, tmp_path, end="kill")
+    name = Identifier(leftovers(LONG)[0])
+    users.execute(SQL("DROP INDEX {}; CREATE INDEX {} ON users (email)").format(name, name))
+    before = users.dump()
+    migration.advance(Phase.CONSTRAIN)
+    assert users.dump() == before
+
+
 def test_a_leftover_of_somebody_else_is_refused_and_left_alone(plan: Plan, users: Database) -> None:
     reindex = plan("kind: reindex, name: users_by_city")
     reindex.advance(Phase.BACKFILL)
