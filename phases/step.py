@@ -184,6 +184,18 @@ class Verify:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AwaitSnapshots:
+    """Waits until no transaction is left that sees rows as they were before the last verification."""
+
+    title: str
+    guard: str
+    locks: tuple[Lock, ...] = ()
+    undo: tuple[Undo, ...] = ()
+    op: Literal["await_snapshots"] = "await_snapshots"
+    lock_class: LockClass = field(default=LockClass.LONG, init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Outside:
     """One statement that runs outside a transaction, and once more if nobody noted that it had: it must not mind."""
 
@@ -196,4 +208,4 @@ class Outside:
 
 
 Undo = Statement | DropIndex | Outside | Inspect
-Step = Statement | BuildIndex | DropIndex | Outside | Reindex | Inspect | Batches | Verify
+Step = Statement | BuildIndex | DropIndex | Outside | Reindex | Inspect | Batches | Verify | AwaitSnapshots
