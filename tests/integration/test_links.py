@@ -139,3 +139,10 @@ def test_an_operator_of_somebody_else_over_a_type_is_no_reason_to_trust_it(datab
     after = make_program(context_of(database), plan)[0].deltas[0].sync
     assert before is not None and after is not None
     assert (before.links[0].up[0].comparison, after.links[0].up[0].comparison) == ("text", "image")
+
+
+def test_a_column_that_up_reads_besides_is_warned_of(database: Database) -> None:
+    database.execute(SQL(PEOPLE))
+    plan = parse(PLAN.replace("split_part(name, ' ', 2)", "split_part(name, ' ', 2) || city"), "plan")
+    [warning] = make_program(context_of(database), plan)[0].warnings
+    assert warning.endswith('also reads "city": an UPDATE of "city" alone does not compute "rest" anew')
