@@ -47,6 +47,8 @@ Result = TypeVar("Result")
 LOCK_STATES = {"55P03", "40P01", "40001"}
 """lock_not_available, deadlock_detected, serialization_failure: rolled back whole, worth another try."""
 
+JOINT = "\n;\n"
+"""Between two statements; the line break ends a comment of an author's."""
 SET_TABLESPACE = "SELECT pg_catalog.set_config('default_tablespace', %(name)s, false)"
 DEADLOCK_TIMEOUT_MS = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'"
 DEPENDENTS_EXIST = "2BP01"
@@ -208,8 +210,12 @@ class Executor:
     # statements
 
     def _statement(self, position: int, step: Statement, note: Callable[[Connection], object]) -> None:
-        if step.lock_class is LockClass.LONG:
+        if step.lock_class is LockClass.LONG and not step.declared:
             self._long(position, step, note)
+        elif step.lock_class is LockClass.LONG:
+            # whatever lock it really takes, nobody queues behind its waiting for longer than behind a short one's
+            bound = self.settings.lock_timeout_ms
+            self.guarded(step.title, position, lambda: self._long(position, step, note, lock_timeout_ms=bound))
         else:
             self.guarded(step.title, position, lambda: self._short(position, step, note))
 
@@ -229,7 +235,7 @@ class Executor:
             note(connection)
             # it may be cancelled at any time: all of it is rolled back, and a resumed run does it again
             with self._translated(step, connection, limit_s=limit_ms / 1000) as watched:
-                run(connection, self.tagged(";\n".join(step.sql), position))
+                run(connection, self.tagged(JOINT.join(step.sql), position))
         self._note_wait(position, watched)
 
     def _lock_timeout_ms(self, step: Statement) -> int:
@@ -242,18 +248,20 @@ class Executor:
             return self.settings.lock_timeout_ms
         return min(self.settings.lock_timeout_ms, self.deadlock_timeout_ms // 2)
 
-    def _long(self, position: int, step: Statement, note: Callable[[Connection], object]) -> None:
+    def _long(
+        self, position: int, step: Statement, note: Callable[[Connection], object], *, lock_timeout_ms: int = 0
+    ) -> None:
         """SHARE UPDATE EXCLUSIVE or less: nobody queues behind it, so nothing cuts it short; the note comes last."""
         with self.engine.begin() as connection:
             set_local(
                 connection,
-                lock_timeout=0,
+                lock_timeout=lock_timeout_ms,
                 statement_timeout=0,
                 # of a process frozen between the statement and its note
                 idle_in_transaction_session_timeout=self.settings.lock_hold_ms,
             )
             with self._translated(step, connection) as watched:
-                run(connection, self.tagged(";\n".join(step.sql), position))
+                run(connection, self.tagged(JOINT.join(step.sql), position))
             note(connection)
         self._note_wait(position, watched)
 

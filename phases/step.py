@@ -75,6 +75,8 @@ class Statement:
     """Of an undo: raises while it may not run. Asked before an abort begins, and part of `sql` as well."""
     loss: str = ""
     """A query that says how much is lost with it. Such steps come last in contract, and tell before they begin."""
+    declared: bool = False
+    """Its locks are what an author says, and nobody can know."""
     undo: tuple[Undo, ...] = ()
     op: Literal["statement"] = "statement"
 
