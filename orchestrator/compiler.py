@@ -200,7 +200,12 @@ def _order(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]:
                     f'"{column}" is read by an expression of this plan that makes it',
                     "compute from the columns that are there before the plan",
                 )
-            for column in sorted(reads & other.keeps) if other_position > position else ():
+            for column in sorted(reads & other.fills):
+                yield (
+                    f'{change.kind} reads "{column}", which the {other.kind} of this plan fills',
+                    "make two plans of it, one after the other",
+                )
+            for column in sorted(reads & (other.keeps - other.fills)) if other_position > position else ():
                 yield (
                     f'{change.kind} reads "{column}" before {other.kind} has brought it up to date',
                     f'put the {other.kind} of "{column}" first in the plan',

@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass, replace
 
 from orchestrator import departure
 from orchestrator.catalog import Catalog, TableFacts
+from orchestrator.changes import Change
 from orchestrator.compiler import deltas_of
 from orchestrator.context import Context
 from orchestrator.dropping import before, key_before
@@ -36,6 +37,12 @@ def check_drift(context: Context, run: Run, phase: Phase) -> None:
         catalog = without_ours(read_catalog(context, plan, [delta.table for delta in stored]), stored, swapped)
         changes_compared = [each for each in plan.changes if catalog.table(each.table).table not in swapped]
         current = deltas_of(plan, catalog, changes_compared)
+        refused = [
+            each
+            for change in plan.changes
+            if phase is not Phase.CONTRACT or _can_be_asked(change, catalog, stored)
+            for each in change.refusals(catalog, plan.name)
+        ]
     except NotInDatabase as error:
         raise CatalogDrifted(
             f'before {phase}: {error.message}: it was there when "{run.name}" was compiled', error.hint
@@ -51,12 +58,25 @@ def check_drift(context: Context, run: Run, phase: Phase) -> None:
             *(departure.table_users(facts) if delta.drop_tables else ()),
         )
         changes += [f"{reason}\n    → {advice}" for reason, advice in refusals]
+    changes += [f"{reason}\n    → {advice}" for reason, advice in refused]
     if changes:
+        listing = "\n".join(f"  {change}" for change in dict.fromkeys(changes))
         raise CatalogDrifted(
-            f'the database is no longer what "{run.name}" was compiled for:\n' + "\n".join(f"  {c}" for c in changes),
+            f'the database is no longer what "{run.name}" was compiled for:\n{listing}',
             f"if that is right: orchestrator plan {run.name} --refresh compiles the phases that have not begun; "
             f"or undo the run with: orchestrator abort {run.name}",
         )
+
+
+def _can_be_asked(change: Change, catalog: Catalog, deltas: Sequence[Delta]) -> bool:
+    """Whether a change can be refused again after constrain: not on columns that have their new types by then."""
+    there = [delta for delta in deltas if delta.table == catalog.table(change.table).table]
+    retyped = {swap.column for delta in there for swap in delta.swaps}
+    retyped |= {retype.column for delta in there for retype in delta.retypes}
+    if not retyped.isdisjoint(change.touches):
+        return False
+    # where columns were exchanged what was added is in use, and expressions read other types
+    return not any(delta.swaps for delta in there) or not (change.makes or change.reads(catalog))
 
 
 def _touched(delta: Delta, phase: Phase) -> tuple[str, ...]:

@@ -170,6 +170,20 @@ class Executor:
         else:
             self._undo(row, last, undone)
 
+    def look_before_undo(self, row: StepRow) -> None:
+        """Looks for rows that would stop the undo of a step, while nothing is taken back yet.
+
+        Raises:
+            StepFailed: naming them.
+        """
+        undos = load_step(row.payload).undo
+        looks = {undo.sql: undo for undo in undos if isinstance(undo, Inspect)}
+        for undo in undos:
+            if isinstance(undo, Statement) and undo.violations is not None:
+                looks.setdefault(undo.violations, Inspect(title=undo.title, sql=undo.violations, locks=undo.locks))
+        for look in looks.values():
+            self._undo(row, look, self.claim.fence)
+
     def _undo(self, row: StepRow, undo: Undo, note: Callable[[Connection], object]) -> None:
         with self.told(undo):
             match undo:

@@ -295,6 +295,11 @@ def abort(context: Context, name: str, *, take_over: bool = False) -> Run:
 
     def work(executor: Executor, held: Run) -> Run:
         executor.again = f"orchestrator abort {name}"
+        with executor.engine.connect() as connection:
+            begun = [row for row in store.steps(connection, held.id) if row.status in ("done", "started")]
+        # each looks once more when its turn comes: newer code writes until then
+        for row in begun:
+            executor.look_before_undo(row)
         if held.status is not Status.ABORTING:
             held = _move(executor, held, (held.phase, Status.ABORTING), "abort begins")
         with executor.engine.begin() as connection:

@@ -70,6 +70,11 @@ class Change(BaseModel):
         return self.touches
 
     @property
+    def fills(self) -> frozenset[str]:
+        """Columns of older code that get a value where it leaves them null: the last thing that the trigger does."""
+        return frozenset()
+
+    @property
     def adjusts(self) -> frozenset[tuple[str, str]]:
         """Columns that stay, and what of them is changed: ("email", "default"). Two changes may share a column."""
         return frozenset()

@@ -52,6 +52,10 @@ class DropColumn(Change):
     def drops(self) -> frozenset[str]:
         return self.touches
 
+    @property
+    def fills(self) -> frozenset[str]:
+        return frozenset({self.column} if self.down is not None else ())
+
     def reads(self, catalog: Catalog) -> frozenset[str]:
         return reads_of(catalog.table(self.table), self._down)
 

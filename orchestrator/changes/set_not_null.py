@@ -46,6 +46,10 @@ class SetNotNull(Change):
         return reads_of(catalog.table(self.table), self._fills)
 
     @property
+    def fills(self) -> frozenset[str]:
+        return frozenset({self.column} if self.up is not None else ())
+
+    @property
     def retires(self) -> frozenset[str]:
         return frozenset()
 

@@ -16,6 +16,9 @@ CASE = Path(__file__).parents[1] / "scenarios" / "cases" / "many_changes"
 USERS = "CREATE TABLE users (id int PRIMARY KEY, mail text, city text); CREATE INDEX pair ON users (mail, city)"
 RENAME = "  - {kind: rename_column, table: users, from: mail, to: email}\n"
 ADD = "  - {kind: add_column, table: users, column: domain, type: text, up: upper(mail)}\n"
+READ = "  - {kind: add_column, table: users, column: place, type: text, up: city || ' x', not_null: true}\n"
+FILL = "  - {kind: set_not_null, table: users, column: city, up: \"'unknown'\"}\n"
+KEEP = "  - {kind: drop_column, table: users, column: city, down: \"'unknown'\"}\n"
 DROP = "  - {kind: drop_column, table: users, column: city}\n"
 REQUIRE = "  - {kind: set_not_null, table: users, column: mail}\n"
 
@@ -35,6 +38,9 @@ def test_one_trigger_and_one_scan_serve_all_changes_of_a_table(database: Databas
         (RENAME + DROP, 'index "pair" covers "city", which goes, and "mail", which gets another name'),
         (RENAME + REQUIRE, 'column "mail" of "public.users" gets another NOT NULL in this plan'),
         (ADD + ADD.replace("domain", "other").replace("mail", "domain"), '"domain" is read by an expression'),
+        (FILL + READ, 'add_column reads "city", which the set_not_null of this plan fills'),
+        (READ + FILL, 'add_column reads "city", which the set_not_null of this plan fills'),
+        (KEEP + READ, 'add_column reads "city", which the drop_column of this plan fills'),
         (REQUIRE * 2, '2 changes are about NOT NULL of column "mail"'),
     ],
 )

@@ -220,3 +220,47 @@ def test_a_refresh_takes_the_tables_that_it_found(cli: CommandLine) -> None:
     assert cli("plan", "rename-email", "--refresh").exit_code == 0
     taken = cli.database.fetch("SELECT table_name FROM orchestrator.run_table WHERE active ORDER BY 1")
     assert taken == [("public.orders",), ("public.users",)]
+
+
+DROPS = """\
+name: drops
+changes:
+  - {kind: drop_index, table: users, name: by_number}
+  - {kind: drop_constraint, table: users, name: told}
+"""
+RETYPE = "  - {kind: change_type, table: users, column: number, type: bigint}\n"
+DROPPED: LiteralString = """
+ALTER TABLE users ADD code int NOT NULL DEFAULT 0, ADD number int;
+UPDATE users SET code = id, city = id;
+ALTER TABLE users ADD CONSTRAINT told UNIQUE (city);
+CREATE UNIQUE INDEX by_number ON users (code)
+"""
+
+
+@pytest.mark.parametrize("rest", ["", RETYPE], ids=["alone", "beside a swap"])
+@pytest.mark.parametrize(
+    ("sql", "named"),
+    [
+        ("ALTER TABLE users REPLICA IDENTITY USING INDEX by_number", 'index "by_number" is the replica identity'),
+        (
+            "CREATE TABLE mails (code int CONSTRAINT of_code REFERENCES users (code))",
+            'foreign key "of_code" of "public.mails" relies on index "by_number"',
+        ),
+        (
+            "CREATE TABLE mails (city text CONSTRAINT of_city REFERENCES users (city))",
+            'foreign key "of_city" of "public.mails" relies on "told"',
+        ),
+    ],
+)
+def test_what_has_come_to_rely_on_a_thing_that_goes_stops_contract_before_it_drops_any(
+    sql: LiteralString, named: str, rest: str, cli: CommandLine
+) -> None:
+    cli.database.execute(DROPPED)
+    (cli.folder / "plans" / "drops.yaml").write_text(DROPS + rest)
+    cli.advance("constrain", "drops")
+    cli.database.execute(sql)
+    before = cli.database.dump()
+    refused = cli("advance", "drops", "--confirm-contract")
+    assert refused.exit_code == 3
+    assert named in refused.stderr
+    assert cli.database.dump() == before

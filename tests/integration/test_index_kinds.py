@@ -217,9 +217,13 @@ def test_a_valid_index_that_took_the_leftover_s_name_stays(
     assert users.dump() == before
 
 
-def test_a_leftover_of_somebody_else_is_refused_and_left_alone(plan: Plan, users: Database) -> None:
+def test_a_leftover_of_somebody_else_is_refused_and_left_alone(
+    plan: Plan, users: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reindex = plan("kind: reindex, name: users_by_city")
     reindex.advance(Phase.BACKFILL)
+    # it comes between the comparison of the catalog and the step
+    monkeypatch.setattr("orchestrator.runner.check_drift", lambda *_: None)
     users.execute("CREATE INDEX users_by_city_ccnew ON users (city)")
     before = users.dump()
     with pytest.raises(StepFailed, match=r'already a relation "public[.]users_by_city_ccnew", and it is not ours'):

@@ -137,21 +137,26 @@ NAMED = (
 )
 
 
+# expand undoes what comes last first: the column, and then NOT NULL
+BESIDE = "  - {kind: add_column, table: users, column: age, type: int}\n"
+
+
 @pytest.mark.matrix
+@pytest.mark.parametrize("rest", ["", BESIDE, BESIDE.replace("int}", "int, default: '1', up: length(handle)}")])
 def test_an_abort_names_the_nulls_of_newer_code_and_goes_on_when_they_are_right(
-    users: Database, tmp_path: Path
+    rest: str, users: Database, tmp_path: Path
 ) -> None:
     users.execute(STRICT)
     if users.server_version >= 180000:
         users.execute(NAMED)
-    optional, before = Migration.of(OPTIONAL.format(column="city"), users, tmp_path), users.dump()
+    optional, before = Migration.of(OPTIONAL.format(column="city") + rest, users, tmp_path), users.dump()
     optional.advance(Phase.CONSTRAIN)
     users.execute("UPDATE users SET city = NULL WHERE id IN (5, 9)")
     loose = users.dump()
     with pytest.raises(StepFailed) as stopped:
         optional.abort()
-    assert stopped.value.message == 'look for nulls in city: column "city" has nulls\n  row id=5\n  row id=9'
-    assert stopped.value.hint == "put these rows right, then: orchestrator abort optional"
+    assert stopped.value.message == "look for nulls in city: there are some\n  row id=5\n  row id=9"
+    assert stopped.value.hint == "nothing was changed; put these rows right, then: orchestrator abort optional"
     assert users.dump() == loose
     users.execute("UPDATE users SET city = 'Oslo' WHERE city IS NULL")
     optional.abort()
