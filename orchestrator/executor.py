@@ -21,10 +21,12 @@ from orchestrator.errors import LockNotObtained, NotVerified, StepFailed, Stoppe
 from orchestrator.journal import store
 from orchestrator.journal.store import StepRow
 from orchestrator.program import load_step
-from orchestrator.report import Reporter
+from orchestrator.report import Blocker, Reporter
 from orchestrator.settings import Settings
+from orchestrator.snapshots import holders, horizon
 from orchestrator.watch import CANCELLED, TOO_LONG, Watch, Watched
 from phases.step import (
+    AwaitSnapshots,
     Batches,
     BuildIndex,
     DropIndex,
@@ -45,6 +47,8 @@ Result = TypeVar("Result")
 LOCK_STATES = {"55P03", "40P01", "40001"}
 """lock_not_available, deadlock_detected, serialization_failure: rolled back whole, worth another try."""
 
+JOINT = "\n;\n"
+"""Between two statements; the line break ends a comment of an author's."""
 SET_TABLESPACE = "SELECT pg_catalog.set_config('default_tablespace', %(name)s, false)"
 DEADLOCK_TIMEOUT_MS = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'"
 DEPENDENTS_EXIST = "2BP01"
@@ -62,6 +66,9 @@ SELECT FROM pg_catalog.pg_stat_progress_create_index p
 JOIN pg_catalog.pg_class c ON c.oid = p.index_relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE p.datname = pg_catalog.current_database() AND n.nspname = %(schema)s AND c.relname = ANY (%(names)s)
 """
+
+SNAPSHOTS_S = 0.2
+"""How often those who hold an old snapshot are looked for."""
 
 
 class Executor:
@@ -123,6 +130,10 @@ class Executor:
                     self._begin(row)
                     with Meter(self, row.position, step.table):
                         run_verification(self, row.position, step)
+                    self._note(done)
+                case AwaitSnapshots():
+                    self._begin(row)
+                    self._await_snapshots(step)
                     self._note(done)
 
     def _tell_loss(self, step: Statement) -> None:
@@ -199,8 +210,12 @@ class Executor:
     # statements
 
     def _statement(self, position: int, step: Statement, note: Callable[[Connection], object]) -> None:
-        if step.lock_class is LockClass.LONG:
+        if step.lock_class is LockClass.LONG and not step.declared:
             self._long(position, step, note)
+        elif step.lock_class is LockClass.LONG:
+            # whatever lock it really takes, nobody queues behind its waiting for longer than behind a short one's
+            bound = self.settings.lock_timeout_ms
+            self.guarded(step.title, position, lambda: self._long(position, step, note, lock_timeout_ms=bound))
         else:
             self.guarded(step.title, position, lambda: self._short(position, step, note))
 
@@ -220,7 +235,7 @@ class Executor:
             note(connection)
             # it may be cancelled at any time: all of it is rolled back, and a resumed run does it again
             with self._translated(step, connection, limit_s=limit_ms / 1000) as watched:
-                run(connection, self.tagged(";\n".join(step.sql), position))
+                run(connection, self.tagged(JOINT.join(step.sql), position))
         self._note_wait(position, watched)
 
     def _lock_timeout_ms(self, step: Statement) -> int:
@@ -233,18 +248,20 @@ class Executor:
             return self.settings.lock_timeout_ms
         return min(self.settings.lock_timeout_ms, self.deadlock_timeout_ms // 2)
 
-    def _long(self, position: int, step: Statement, note: Callable[[Connection], object]) -> None:
+    def _long(
+        self, position: int, step: Statement, note: Callable[[Connection], object], *, lock_timeout_ms: int = 0
+    ) -> None:
         """SHARE UPDATE EXCLUSIVE or less: nobody queues behind it, so nothing cuts it short; the note comes last."""
         with self.engine.begin() as connection:
             set_local(
                 connection,
-                lock_timeout=0,
+                lock_timeout=lock_timeout_ms,
                 statement_timeout=0,
                 # of a process frozen between the statement and its note
                 idle_in_transaction_session_timeout=self.settings.lock_hold_ms,
             )
             with self._translated(step, connection) as watched:
-                run(connection, self.tagged(";\n".join(step.sql), position))
+                run(connection, self.tagged(JOINT.join(step.sql), position))
             note(connection)
         self._note_wait(position, watched)
 
@@ -280,10 +297,13 @@ class Executor:
         self.claim.check()
 
     def _blocker_hint(self, watched: Watched | None) -> str:
-        again = f"nothing was changed; try again with: {self.again}"
         if watched is None or not watched.seen:
-            return again
-        return "\n".join(("blocked by:", *(f"  {blocker}" for blocker in watched.seen.values()), again))
+            return self._try_again
+        return "\n".join(("blocked by:", *(f"  {blocker}" for blocker in watched.seen.values()), self._try_again))
+
+    @property
+    def _try_again(self) -> str:
+        return f"nothing was changed; try again with: {self.again}"
 
     def _note_wait(self, position: int, watched: Watched | None, *, failed: bool = False) -> None:
         """Who blocked us and for how long goes into the history, and an attempt that failed is counted."""
@@ -468,6 +488,41 @@ class Executor:
                 assert isinstance(undo, DropIndex)
                 self.reporter.note(f"removing what is left of an interrupted rebuild of {step.name}")
                 self._autocommit(row.position, undo, undo.sql)
+
+    # snapshots
+
+    def _await_snapshots(self, step: AwaitSnapshots) -> None:
+        """Each look is a transaction of its own; whoever begins after the first is not waited for."""
+        with self.engine.begin() as connection:
+            since = horizon(connection)
+        with self.engine.begin() as connection:
+            left = everyone = holders(connection, since)
+        started, told = time.monotonic(), set[str]()
+        while left:
+            if told != left.keys():
+                told = set(left)
+                self.reporter.waiting(step.title, list(left.values()))
+            self._waited_s = time.monotonic() - started
+            if self._waited_s >= self.settings.lock_budget_s:
+                break
+            self._sleep(SNAPSHOTS_S)
+            with self.engine.begin() as connection:
+                now = holders(connection, since)
+            left = {holder: blocker for holder, blocker in now.items() if holder in left}
+        if everyone:
+            self._note_holders(step, list((left or everyone).values()), in_vain=bool(left))
+        if left:
+            raise LockNotObtained(
+                f"{step.title}: somebody still has one after {self.settings.lock_budget_s:g} s",
+                "\n".join(("held by:", *(f"  {blocker}" for blocker in left.values()), self._try_again)),
+            )
+
+    def _note_holders(self, step: AwaitSnapshots, blockers: list[Blocker], *, in_vain: bool) -> None:
+        message = f"{step.title}: {self._waited_s * 1000:.0f} ms" + (" in vain" if in_vain else "")
+        detail = {"blockers": [blocker.as_json() for blocker in blockers]}
+        with self.engine.begin() as connection:
+            self.claim.fence(connection)
+            store.add_event(connection, self.claim.run_id, "lock_wait", message, detail=detail)
 
     # rows that stand against what follows
 

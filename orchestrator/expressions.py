@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from orchestrator.catalog import TableFacts
 from orchestrator.catalog.wanted import AddedColumn, Cast, Computed, DefaultOf, Expression, Question
@@ -52,6 +52,18 @@ def circular(
         wrong = [name for name in forbidden if isinstance(answer, Expression) and name in answer.reads]
         if wrong:
             yield f'"{question.expression}" reads {listed(wrong)}', f"{what}: compute it from the other side's columns"
+
+
+def also_read(facts: TableFacts, questions: Iterable[Computed], columns: Collection[str]) -> Iterator[str]:
+    """Warnings: after a change of another column nobody could say whether new code has written the new ones since."""
+    for question in questions:
+        answer = facts.answers.get(question)
+        others = [name for name in answer.reads if name not in columns] if isinstance(answer, Expression) else []
+        if others:
+            yield (
+                f'"{question.expression}" also reads {listed(others)}: an UPDATE of {listed(others)} alone does not '
+                f'compute "{question.column}" anew'
+            )
 
 
 def value(facts: TableFacts, question: Computed | Cast) -> Value:

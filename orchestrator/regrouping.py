@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from orchestrator import departure
 from orchestrator.catalog import Catalog, TableFacts
 from orchestrator.catalog.wanted import AddedColumn, Computed, Wanted
-from orchestrator.expressions import circular, rejected, unstable, value
+from orchestrator.expressions import also_read, circular, rejected, unstable, value
 from orchestrator.succession import (
     Refusal,
     listed,
@@ -83,6 +83,7 @@ class Regrouping:
         """What the operator should know."""
         yield from sync_warnings(catalog, facts, self._sync(facts, plan), self.old)
         yield from departure.warnings(facts, self.old)
+        yield from also_read(facts, self._up, self.old)
         for name, spec in self.new.items():
             if spec.not_null:
                 yield (

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.journal.store import Progress, Run, StepRow
 from orchestrator.report import Blocker, Reporter
-from phases.step import Batches, BuildIndex, DropIndex, Inspect, Outside, Phase, Reindex, Statement, Step
+from phases.step import (
+    AwaitSnapshots,
+    Batches,
+    BuildIndex,
+    DropIndex,
+    Inspect,
+    Outside,
+    Phase,
+    Reindex,
+    Statement,
+    Step,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -314,6 +325,8 @@ def _effect(program: Program) -> str:
 def _locks(step: Step, settings: Settings, knobs: Knobs) -> str:
     held = ", ".join(f"{lock.mode} on {lock.relation}" for lock in step.locks)
     bounds = timeouts(step, settings)
+    if isinstance(step, AwaitSnapshots):
+        return f"no lock; waits at most {settings.lock_budget_s:g} s, blocks nobody"
     if isinstance(step, Batches):
         return f"{held}; each batch holds the rows it updates, about {knobs.target_batch_ms} ms"
     if bounds["lock_timeout_ms"] is None:
@@ -355,6 +368,8 @@ def _script(step: Step, settings: Settings) -> list[str]:
             return [f"{step.sql};"]
         case Inspect():
             return [f"{step.sql}; -- must find no row"]
+        case AwaitSnapshots():
+            return ["-- until no xmin in pg_stat_activity and pg_replication_slots is older than the step before"]
         case _:
             return [_table_script(step)]
 

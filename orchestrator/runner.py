@@ -185,12 +185,22 @@ def _run_phase(context: Context, executor: Executor, run: Run, phase: Phase) -> 
     if phase is Phase.CONTRACT:
         _validate(context, executor, run, rows)
     for row in rows:
-        if row.status != "done" and not (phase is Phase.CONTRACT and row.op == "verify"):
+        if phase is Phase.CONSTRAIN and _is_stale(row, rows):
+            executor.execute(row, anew=True)
+        elif row.status != "done" and not (phase is Phase.CONTRACT and row.op == "verify"):
             executor.execute(row)
     done = Status.COMPLETE if phase is Phase.CONTRACT else Status.WAITING
     run = _move(executor, run, (phase, done), "done")
     context.reporter.phase_done(phase, time.monotonic() - started)
     return run
+
+
+def _is_stale(row: StepRow, rows: Sequence[StepRow]) -> bool:
+    """Whether a step looked, in an interrupted try, at what a swap that has not happened relies on."""
+    if row.op not in ("verify", "await_snapshots") or row.status == "pending":
+        return False
+    guard = row.payload["guard"]
+    return any(each.op == "statement" and each.payload["guard"] == guard and each.status != "done" for each in rows)
 
 
 def _validate(context: Context, executor: Executor, run: Run, rows: Sequence[StepRow]) -> None:

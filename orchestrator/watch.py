@@ -174,6 +174,8 @@ class Watch(ABC):
         """A worker begins: its lock is held by our connection, and it lives as long as that does. Returns its id."""
         with self._line:
             assert self._connection is not None
+            if self._connection.invalidated:
+                raise self._bereft(f'the connection that holds run "{self.name}" was lost', connection_died=True)
             worker = windows.join(self._connection, self.run_id, position, number)
             self._rates[worker] = rate
             return worker

@@ -14,10 +14,18 @@ from phases.sync import assignments, out_of_step
 
 def steps(delta: Delta) -> Iterator[Step]:
     """Batches and their verification take ROW EXCLUSIVE and ACCESS SHARE: what any application statement takes."""
+    found = batches(delta)
+    if found is not None:
+        yield found
+        yield from verification(delta, repair=found)
+
+
+def batches(delta: Delta) -> Batches | None:
+    """What fills the rows, and sets right those that a verification finds to differ."""
     condition = out_of_step(delta.sync) if delta.sync else None
     if delta.sync is None or condition is None:
-        return
-    batches = Batches(
+        return None
+    return Batches(
         title=f"fill {_listed(delta.sync)}",
         table=text(qualified(delta.table)),
         assignments=text(SQL(", ").join(assignments(delta.sync))),
@@ -26,12 +34,10 @@ def steps(delta: Delta) -> Iterator[Step]:
         fires=any(fill.fires for fill in delta.sync.fills if fill.existing),
         locks=(lock(LockMode.ROW_EXCLUSIVE, delta.table),),
     )
-    yield batches
-    yield from verification(delta, repair=batches)
 
 
 def verification(delta: Delta, *, repair: Batches | None) -> Iterator[Verify]:
-    """The comparison of every row; the same before constrain (with repair) and before contract (without)."""
+    """The comparison of every row; the same before constrain and a swap (with repair) and before contract (without)."""
     condition = out_of_step(delta.sync) if delta.sync else None
     if delta.sync is None or condition is None:
         return

@@ -22,5 +22,5 @@ def _step(table: Table, raw: RawStep) -> Statement | Outside:
         undo = tuple(Outside(title=f"undo: {raw.title}", sql=each, locks=locks) for each in raw.undo)
         return Outside(title=raw.title, sql=raw.run[0], locks=locks, undo=undo)
     locks = (lock(_MODES[raw.lock], table),)
-    back = Statement(title=f"undo: {raw.title}", sql=raw.undo, locks=locks)
-    return Statement(title=raw.title, sql=raw.run, locks=locks, undo=(back,) if raw.undo else ())
+    back = Statement(title=f"undo: {raw.title}", sql=raw.undo, locks=locks, declared=True)
+    return Statement(title=raw.title, sql=raw.run, locks=locks, declared=True, undo=(back,) if raw.undo else ())

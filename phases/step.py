@@ -75,6 +75,8 @@ class Statement:
     """Of an undo: raises while it may not run. Asked before an abort begins, and part of `sql` as well."""
     loss: str = ""
     """A query that says how much is lost with it. Such steps come last in contract, and tell before they begin."""
+    declared: bool = False
+    """Its locks are what an author says, and nobody can know."""
     undo: tuple[Undo, ...] = ()
     op: Literal["statement"] = "statement"
 
@@ -184,6 +186,18 @@ class Verify:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AwaitSnapshots:
+    """Waits until no transaction is left that sees rows as they were before the last verification."""
+
+    title: str
+    guard: str
+    locks: tuple[Lock, ...] = ()
+    undo: tuple[Undo, ...] = ()
+    op: Literal["await_snapshots"] = "await_snapshots"
+    lock_class: LockClass = field(default=LockClass.LONG, init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Outside:
     """One statement that runs outside a transaction, and once more if nobody noted that it had: it must not mind."""
 
@@ -196,4 +210,4 @@ class Outside:
 
 
 Undo = Statement | DropIndex | Outside | Inspect
-Step = Statement | BuildIndex | DropIndex | Outside | Reindex | Inspect | Batches | Verify
+Step = Statement | BuildIndex | DropIndex | Outside | Reindex | Inspect | Batches | Verify | AwaitSnapshots

@@ -11,12 +11,12 @@ from dataclasses import fields, replace
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from phases import dual_write
+from phases import backfill, dual_write
 from phases.constrain import add_foreign_key, drop_constraint
 from phases.delta import Delta, ForeignKey, Link, Swap, Sync, Table, TakeOver, TriggerFunction
 from phases.names import derived
 from phases.sql import lock, qualified, text
-from phases.step import LockMode, Statement, Step
+from phases.step import AwaitSnapshots, LockMode, Statement, Step
 from phases.take_over import LOCK_TABLE, require_trigger, sequence_locks, take_over
 
 RENAME_COLUMN = SQL("ALTER TABLE {table} RENAME COLUMN {old} TO {new}")
@@ -26,15 +26,25 @@ COMPILE_ANEW = SQL("ALTER FUNCTION {function}() COST {cost}")
 
 
 def steps(delta: Delta) -> Iterator[Step]:
-    """Foreign keys on the old primary key one by one, then the exchange: one short ACCESS EXCLUSIVE, catalog only."""
+    """Foreign keys on the old primary key one by one, then the exchange: one short ACCESS EXCLUSIVE, catalog only.
+
+    Before them every row is compared once more, for the trigger then runs the other way and would hold for right what
+    was missed; and snapshots from before that end, because they see rows whose successor is empty, and would see it
+    under the name of the old column.
+    """
     if not delta.swaps:
         return
     assert delta.sync is not None
+    exchanged = ", ".join(swap.column for swap in delta.swaps)
+    yield from backfill.verification(delta, repair=backfill.batches(delta))
+    yield AwaitSnapshots(
+        title=f"wait for snapshots from before {', '.join(swap.shadow for swap in delta.swaps)} was filled",
+        guard=delta.sync.trigger,
+    )
     for key in dict.fromkeys(key for swap in delta.swaps for key in swap.foreign_keys):
         yield _drop_foreign_key(key)
     after = swapped_sync(delta.sync, delta.swaps)
     forth, undo = _merged(swap.forth for swap in delta.swaps), _merged(swap.undo for swap in delta.swaps)
-    exchanged = ", ".join(swap.column for swap in delta.swaps)
     yield Statement(
         title=f"swap {exchanged} and {', '.join(swap.shadow for swap in delta.swaps)}",
         sql=tuple(map(text, _exchange(delta, delta.sync, after, forth))),

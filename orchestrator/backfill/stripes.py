@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import ceil
 
 MOST = 6
 """With more, the first pass writes too little to split the pages of the indexes, and each later one finds them full and
@@ -41,13 +42,20 @@ class Striping:
     """Chooses the passes of the next window from what the last one showed. `fixed` > 0: the operator's choice."""
 
     blocks: int
+    rows: int = 0
+    """As the planner estimates; 0 where the table was never analysed."""
     fixed: int = 0
     pruning_works: bool = True
     _stripes: int = field(init=False)
     _since: int = 0
 
     def __post_init__(self) -> None:
-        self._stripes = MOST if self.blocks >= WORTH_IT_BLOCKS else 1
+        self._stripes = self._most if self.blocks >= WORTH_IT_BLOCKS else 1
+
+    @property
+    def _most(self) -> int:
+        # a pass takes one row of a page at least: more passes than rows would find nothing
+        return min(MOST, max(2, ceil(self.rows / self.blocks))) if self.rows else MOST
 
     @property
     def stripes(self) -> int:
@@ -61,10 +69,12 @@ class Striping:
         if len(passes) == 1:
             self._since += 1
             if self._since >= PROBE_EVERY:
-                self._stripes, self._since = MOST, 0
+                self._stripes, self._since = self._most, 0
             return
-        later = [each for each in passes[1:] if each.rows]
-        share = sum(each.hot for each in later) / max(1, sum(each.rows for each in later))
+        first, *later = [each for each in passes if each.rows]
+        if not later:
+            return
+        share = sum(each.hot for each in later) / sum(each.rows for each in later)
         self.pruning_works = share >= HOPELESS
-        if not self.pruning_works or passes[0].share > ROOMY:
+        if not self.pruning_works or first.share > ROOMY:
             self._stripes, self._since = 1, 0

@@ -83,7 +83,7 @@ class Update:
         self._pace = Pace(
             worker.target_ms, blocks=max(1, progress.batch_blocks // 2) if progress.batches else FIRST_BLOCKS
         )
-        self._striping = Striping(progress.total_blocks)
+        self._striping = Striping(progress.total_blocks, progress.estimated_rows)
         self._stubborn = self._heavy = 0
         self._remarked = progress.remark is not None
 

@@ -53,6 +53,7 @@ USE = SQL(
     "CREATE TRIGGER orchestrator_use BEFORE INSERT OR UPDATE ON {clone} FOR EACH ROW"
     " WHEN (({expression}) IS NULL) EXECUTE FUNCTION pg_catalog.suppress_redundant_updates_trigger()"
 )
+TYPE = SQL("SELECT CAST(NULL AS {}\n)")
 # the server's own test of immutability
 INDEX = SQL("CREATE INDEX ON {clone} (({expression}\n))")
 # one expression, and no more: in ALTER TABLE a comma would begin another action
@@ -145,6 +146,8 @@ def _add_column(connection: Connection, question: AddedColumn, search_path: str)
     column = SQL("ALTER TABLE {} ADD COLUMN {} {}{}{}").format(
         CLONE, Identifier(question.name), catalog_sql(question.type), collation, generated
     )
+    # what follows a type could be more than a type, and would be lost
+    send_one(connection, TYPE.format(catalog_sql(question.type)))
     send_one(connection, column)
     if question.generated:
         send_one(connection, ONE_EXPRESSION.format(expression=catalog_sql(question.generated), clone=CLONE))
@@ -181,7 +184,8 @@ def _expression(connection: Connection, question: Computed | Cast, search_path: 
             rename_column(connection, old, new)
         column = {one: other, other: one}.get(column, column)
     body = str(scalar(connection, queries.CLONE_FUNCTION, {"name": PARSED}))
-    sql = body.partition(" SELECT ")[2].rpartition(f" AS {PARSED}\n")[0]
+    # a line break follows SELECT where it is a CASE
+    sql = body.partition(" SELECT")[2].lstrip().rpartition(f" AS {PARSED}\n")[0]
     assigned = _clone_column(connection, column)
     send(connection, ASSIGN.format(clone=CLONE, column=Identifier(column), expression=catalog_sql(sql)))
     send(connection, USE.format(clone=CLONE, expression=catalog_sql(sql)))
@@ -237,7 +241,7 @@ def is_immutable(connection: Connection, words: Composable) -> bool:
     return True
 
 
-def _default(connection: Connection, question: DefaultOf, search_path: str) -> DefaultValue:
+def _default(connection: Connection, question: DefaultOf, search_path: str) -> DefaultValue | Rejected:
     """The server says itself whether it would write every row: a table that is rewritten gets another file."""
     column = Identifier(question.column)
     set_local(connection, search_path=search_path)
@@ -246,6 +250,8 @@ def _default(connection: Connection, question: DefaultOf, search_path: str) -> D
     send_one(connection, ONE_EXPRESSION.format(expression=catalog_sql(question.expression), clone=CLONE))
     set_local(connection, search_path="")
     row = fetch(connection, queries.CLONE_COLUMN, {"clone": NAME, "column": question.column})[0]
+    if row["default"] is None:
+        return Rejected("NULL is no default: a column without one gets it anyhow")
     before = scalar(connection, queries.CLONE_FILE, {"clone": NAME})
     add = SQL("ALTER TABLE {} ADD COLUMN {} {}{} DEFAULT {}").format(
         CLONE,

@@ -11,7 +11,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator.catalog import queries
-from orchestrator.catalog.clone import CLONE, NAME, index_tail, is_immutable, send, send_one
+from orchestrator.catalog.clone import CLONE, NAME, ONE_EXPRESSION, index_tail, is_immutable, send, send_one
 from orchestrator.catalog.wanted import (
     Answer,
     CheckDefinition,
@@ -123,6 +123,8 @@ def _key(key: IndexKey) -> Iterator[Composable]:
 
 def _check(connection: Connection, question: NewCheck) -> CheckDefinition:
     words = catalog_sql(question.expression)
+    # what closes the parenthesis of a CHECK could go on with another constraint, and would be lost
+    send_one(connection, ONE_EXPRESSION.format(expression=words, clone=CLONE))
     check = ADD_CHECK.format(
         clone=CLONE,
         name=Identifier(MADE),

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator.catalog import queries
-from orchestrator.catalog.clone import index_tail
+from orchestrator.catalog.clone import TYPE, index_tail
 from orchestrator.catalog.wanted import Draft, DraftColumn, Drafted, DraftForeignKey
 from orchestrator.database import fetch, primary_message, run_one, scalar, set_local
 from phases.delta import ForeignKey, Table, TableColumn
@@ -21,8 +21,6 @@ from phases.sql import catalog_sql, grants, names, shown, text
 
 CREATE = SQL("CREATE TEMPORARY TABLE {} ()")
 LIKE = SQL("CREATE TEMPORARY TABLE {} (LIKE {} INCLUDING INDEXES)")
-# of its own: what follows a type in ADD COLUMN could be more than a type, and would be lost
-TYPE = SQL("SELECT CAST(NULL AS {}\n)")
 ADD_COLUMN = SQL("ALTER TABLE {table} ADD COLUMN {column} {type}{collation}{identity}{not_null}")
 SET_DEFAULT = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT ({default}\n)")
 ADD = SQL("ALTER TABLE {table} ADD {constraint}")

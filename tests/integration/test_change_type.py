@@ -1,7 +1,7 @@
 """A column's type changes under open sessions, both ways; and what cannot be done is refused by name."""
 
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -13,6 +13,7 @@ from orchestrator.errors import CatalogDrifted, PlanRefused, StepFailed
 from orchestrator.planning import preview
 from phases.step import Phase
 from tests.fixtures.database import CreateDatabase, Database
+from tests.fixtures.processes import Orchestrator, Result
 from tests.fixtures.runs import Migration, init
 
 INTS: LiteralString = (
@@ -22,6 +23,9 @@ FILES: LiteralString = """
 SELECT pg_relation_filenode(oid) FROM pg_class WHERE relname IN ('n', 'n_pkey', 'n_a_key', 'n_a_idx') ORDER BY 1
 """
 TO_BIGINT = {"kind": "change_type", "table": "t", "column": "a", "type": "bigint"}
+MISSED: LiteralString = (
+    "ALTER TABLE t DISABLE TRIGGER USER; UPDATE t SET a = 77 WHERE id = 7; ALTER TABLE t ENABLE TRIGGER USER"
+)
 TRIGGER: LiteralString = """
 CREATE TABLE seen (a text);
 CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql COST 7 SET work_mem = '5MB' AS
@@ -92,11 +96,61 @@ def test_an_old_value_that_does_not_survive_is_what_it_was_after_an_abort(databa
 def test_contract_does_not_begin_while_a_row_differs_after_the_swap(database: Database, tmp_path: Path) -> None:
     migration = migrated(database, tmp_path)
     migration.advance(to=Phase.CONSTRAIN)
-    database.execute(
-        "ALTER TABLE t DISABLE TRIGGER USER; UPDATE t SET a = 77 WHERE id = 7; ALTER TABLE t ENABLE TRIGGER USER"
-    )
+    database.execute(SQL(MISSED))
     with pytest.raises(StepFailed, match="differ"):
         migration.advance(to=Phase.CONTRACT)
+
+
+def test_what_a_disabled_trigger_missed_after_the_backfill_is_in_both_columns_at_the_swap(
+    database: Database, tmp_path: Path
+) -> None:
+    migration = migrated(database, tmp_path)
+    migration.advance(to=Phase.BACKFILL)
+    database.execute(SQL(MISSED))
+    migration.advance(to=Phase.CONSTRAIN)
+    assert database.fetch("SELECT a FROM t WHERE id = 7") == [(77,)]
+    migration.abort()
+    assert database.fetch("SELECT a FROM t WHERE id = 7") == [(77,)]
+
+
+def old_snapshot(session: psycopg.Connection[Any]) -> int:
+    """Takes a snapshot that stays until the session commits, and returns its pid. No table of ours is touched."""
+    session.autocommit = False
+    session.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    session.execute("SELECT")
+    return session.info.backend_pid
+
+
+@pytest.mark.matrix
+def test_names_are_not_exchanged_while_a_snapshot_sees_the_new_column_empty(
+    database: Database, tmp_path: Path, orchestrator: Orchestrator
+) -> None:
+    migration = migrated(database, tmp_path)
+    migration.advance(to=Phase.DUAL_WRITE)
+
+    def constrain() -> Result:
+        return orchestrator(
+            "--plans",
+            str(tmp_path),
+            "--lock-budget-s",
+            "0.1",
+            "advance",
+            "retype",
+            "--to",
+            "constrain",
+            database=database,
+        )
+
+    with database.connect() as session:
+        pid = old_snapshot(session)
+        said = constrain()
+        assert (said.exit_code, f"pid {pid} (" in said.stderr) == (5, True), said.stderr
+        assert session.execute("SELECT a FROM t WHERE id = 7").fetchall() == [(7,)]
+        session.commit()
+        # what was written between two tries is compared once more
+        database.execute(SQL(MISSED))
+        assert constrain().exit_code == 0
+        assert session.execute("SELECT a FROM t WHERE id = 7").fetchall() == [(77,)]
 
 
 def test_an_abort_after_the_swap_wants_the_trigger_to_be_there(database: Database, tmp_path: Path) -> None:

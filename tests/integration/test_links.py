@@ -128,6 +128,37 @@ def test_what_cannot_be_kept_in_step_is_refused_in_the_words_of_the_server(
     assert reason in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("{kind: add_column, table: people, column: n, type: int NOT NULL DEFAULT 5}", 'syntax error at or near "NOT"'),
+        ("{kind: add_column, table: people, column: n, type: int CHECK (n > 0)}", 'syntax error at or near "CHECK"'),
+        ("{kind: add_column, table: people, column: n, type: int, default: 'NULL'}", "NULL is no default"),
+        (
+            "{kind: add_check, table: people, name: k, check: 'id > 0), CHECK (id < 9'}",
+            'syntax error at or near "CHECK"',
+        ),
+        (
+            "{kind: rename_column, table: people, from: name, to: label}, "
+            "{kind: rename_column, table: public.people, from: city, to: town}",
+            'this plan calls table "public.people" by 2 names: people, public.people',
+        ),
+    ],
+)
+def test_words_that_would_be_lost_are_refused(database: Database, change: str, reason: str) -> None:
+    database.execute(SQL(PEOPLE))
+    with pytest.raises(PlanRefused) as caught:
+        make_program(context_of(database), parse(f"name: x\nchanges: [{change}]", "plan"))
+    assert reason in str(caught.value)
+
+
+def test_an_expression_may_be_a_case(database: Database) -> None:
+    database.execute(SQL(PEOPLE))
+    case = PLAN.replace("split_part(name, ' ', 2)", "CASE WHEN name = 'x' THEN 'y' END")
+    [link] = make_program(context_of(database), parse(case, "plan"))[0].deltas[0].sync.links  # type: ignore[union-attr]  # a split has one
+    assert link.up[1].expression.startswith("CASE")
+
+
 def test_an_operator_of_somebody_else_over_a_type_is_no_reason_to_trust_it(database: Database) -> None:
     database.execute(SQL(PEOPLE))
     plan = parse("name: x\nchanges: [{kind: rename_column, table: people, from: name, to: label}]", "plan")
@@ -139,3 +170,10 @@ def test_an_operator_of_somebody_else_over_a_type_is_no_reason_to_trust_it(datab
     after = make_program(context_of(database), plan)[0].deltas[0].sync
     assert before is not None and after is not None
     assert (before.links[0].up[0].comparison, after.links[0].up[0].comparison) == ("text", "image")
+
+
+def test_a_column_that_up_reads_besides_is_warned_of(database: Database) -> None:
+    database.execute(SQL(PEOPLE))
+    plan = parse(PLAN.replace("split_part(name, ' ', 2)", "split_part(name, ' ', 2) || city"), "plan")
+    [warning] = make_program(context_of(database), plan)[0].warnings
+    assert warning.endswith('also reads "city": an UPDATE of "city" alone does not compute "rest" anew')

@@ -18,6 +18,7 @@ def counters(shop: Shop) -> tuple[int, int, int]:
 @pytest.mark.matrix
 def test_the_batch_under_way_is_the_last(open_halting_shop: OpenHaltingShop) -> None:
     shop = open_halting_shop()
+    shop.set_knobs(stripes=1)
     with holding(shop.database, HALT) as halt:
         # it does not hear of the pause by its heartbeat
         runner = shop.start_advance("backfill", env={"ORCHESTRATOR_HEARTBEAT_S": "60"})

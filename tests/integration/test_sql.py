@@ -99,12 +99,25 @@ def test_steps_of_every_phase_run_and_abort_takes_them_back(cli: CommandLine) ->
     assert cli.database.fetch("SELECT obj_description('log'::regclass)") == [(None,)]
 
 
-def test_a_short_step_gives_way_as_ours_do(cli: CommandLine) -> None:
-    write(cli, expand=[step("ALTER TABLE users ENABLE ROW LEVEL SECURITY")])
+HIDDEN = "DO $$BEGIN EXECUTE 'ALTER TABLE users ENABLE ROW LEVEL SECURITY'; END$$"
+
+
+@pytest.mark.parametrize(
+    ("statement", "lock"), [("ALTER TABLE users ENABLE ROW LEVEL SECURITY", SHORT), (HIDDEN, LONG)]
+)
+def test_a_step_gives_way_as_ours_do_whatever_it_declares(statement: str, lock: str, cli: CommandLine) -> None:
+    write(cli, expand=[step(statement, lock=lock)])
     with holding(cli.database, "SELECT FROM users"):
         said = cli("--lock-timeout-ms", "50", "--lock-budget-s", "0.1", "advance", "raw", "--to", "expand")
     assert said.exit_code == 5
     assert cli.database.fetch("SELECT relrowsecurity FROM pg_class WHERE relname = 'users'") == [(False,)]
+
+
+def test_a_comment_at_the_end_of_a_statement_ends_with_it(cli: CommandLine) -> None:
+    undo = ["DROP TABLE IF EXISTS log -- ours", "DROP TABLE IF EXISTS log2"]
+    write(cli, expand=[step(["CREATE TABLE log () -- ours", "CREATE TABLE log2 ()"], undo)])
+    cli.advance("expand", "raw")
+    assert cli("abort", "raw").exit_code == 0
 
 
 def test_contract_is_asked_for_although_nothing_has_a_name_that_goes(cli: CommandLine) -> None:

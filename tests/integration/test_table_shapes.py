@@ -86,7 +86,7 @@ def done(shop: Shop) -> int:
 @contextmanager
 def halfway(shop: Shop) -> Iterator[None]:
     """A backfill that rests after its first batch; afterwards it has come to its end, and its counter is exact."""
-    shop.set_knobs(pause_between_batches_ms=60_000)
+    shop.set_knobs(pause_between_batches_ms=60_000, stripes=1)
     runner = shop.start_advance("backfill")
     shop.await_batches(1)
     assert 0 < done(shop) < WIDE_ROWS

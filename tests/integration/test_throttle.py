@@ -97,6 +97,7 @@ def test_waiting_for_the_first_sample_is_not_being_throttled(open_shop: OpenShop
 def test_a_run_under_way_is_held_between_two_batches(open_shop: OpenShop, tmp_path: Path) -> None:
     shop, flag = open_shop(WIDE, at="dual_write"), tmp_path / "stop"
     tune(shop, "throttle_file", flag)
+    tune(shop, "stripes", 1)
     tune(shop, "pause_between_batches_ms", 300)
     runner_ = shop.start_advance("backfill")
     shop.await_batches(1)
@@ -286,6 +287,7 @@ def test_the_rows_a_second_keep_to_their_limit(open_shop: OpenShop, limit: int, 
 def test_a_nice_run_rests_for_a_multiple_of_its_work(open_shop: OpenShop) -> None:
     shop = open_shop(WIDE, at="dual_write")
     tune(shop, "nice", 4)
+    tune(shop, "stripes", 1)
     tune(shop, "target_batch_ms", 10)
     seconds, _, busy = marks_of(shop)
     assert seconds >= 0.95 * 5 * busy

@@ -13,6 +13,7 @@ import pytest
 from phases import STEPS
 from phases.delta import Delta
 from phases.step import (
+    AwaitSnapshots,
     Batches,
     BuildIndex,
     DropIndex,
@@ -44,7 +45,8 @@ def test_each_phase_renders_the_reviewed_sql(case: str, phase: Phase) -> None:
 def shown(step: Step) -> Iterator[str]:
     """A step as the golden files have it: title, lock class, locks, statements, then its undo."""
     yield f"-- {step.title}"
-    yield f"-- {step.lock_class}: {', '.join(f'{lock.mode} on {lock.relation}' for lock in step.locks)}"
+    locks = ", ".join(f"{lock.mode} on {lock.relation}" for lock in step.locks)
+    yield f"-- {step.lock_class}: {locks or 'no lock'}"
     match step:
         case Statement():
             yield from (f"{statement};" for statement in step.sql)
@@ -60,6 +62,8 @@ def shown(step: Step) -> Iterator[str]:
             yield f"{step.sql};"
         case Inspect():
             yield f"{step.sql}; -- must find no row"
+        case AwaitSnapshots():
+            yield f"-- guarded by {step.guard}"
         case Batches():
             yield f"UPDATE {step.table} AS new SET {step.assignments} WHERE {step.differs}; -- guarded by {step.guard}"
         case Verify():

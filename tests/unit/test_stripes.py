@@ -57,3 +57,13 @@ def test_the_operators_choice_stands_whatever_is_learned() -> None:
     striping = Striping(10_000, fixed=4)
     striping.window_done(passes(0, 0, count=4))
     assert striping.stripes == 4
+
+
+def test_no_pass_is_made_for_which_a_page_has_no_row() -> None:
+    assert [Striping(1000, rows).stripes for rows in (500, 2000, 4500, 90_000)] == [2, 2, 5, MOST]
+
+
+def test_the_first_pass_that_found_rows_is_the_first() -> None:
+    striping = Striping(1000)
+    striping.window_done([Pass(0, 0), Pass(1000, 0), Pass(1000, 900)])
+    assert (striping.stripes, striping.pruning_works) == (MOST, True)

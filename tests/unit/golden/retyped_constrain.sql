@@ -34,6 +34,15 @@ ALTER FUNCTION "sche""ma"."it's%1"() COST 100.0;
 -- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"
 ANALYZE "sche""ma"."we""ird%1" ("it's");
 
+-- verify ord"er%s from order in every row
+-- long, harmless: ACCESS SHARE on "sche""ma"."we""ird%1"
+SELECT "order" FROM "sche""ma"."we""ird%1" AS new WHERE pg_catalog.record_image_ne(ROW("new"."ord""er%s"), ROW(CAST((new."order")::bigint AS bigint))); -- guarded by zzzz"trigger
+-- rows named by order; repaired
+
+-- wait for snapshots from before ord"er%s was filled
+-- long, harmless: no lock
+-- guarded by zzzz"trigger
+
 -- drop constraint par"ent
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
 ALTER TABLE "sche""ma"."we""ird%1" DROP CONSTRAINT IF EXISTS "par""ent";
