@@ -18,7 +18,7 @@ from orchestrator.claim import Claim, connection_lost
 from orchestrator.context import Context, journal, require_run
 from orchestrator.errors import ClaimLost, DatabaseUnreachable, OrchestratorError, StoppedOnRequest
 from orchestrator.executor import Executor, failed
-from orchestrator.journal import store
+from orchestrator.journal import store, windows
 from orchestrator.journal.states import Status
 from orchestrator.journal.store import Run
 from orchestrator.watch import Watch
@@ -148,6 +148,9 @@ def _record_halt(executor: Executor, claim: Claim, error: OrchestratorError) -> 
                 error=error.message,
                 hint=error.hint,
             )
+        with executor.engine.begin() as connection:
+            # workers elsewhere may have a batch under way; from here on none commits one
+            windows.revoke(connection, current.id)
     except (DBAPIError, ClaimLost) as failure:
         # "running" with an old heartbeat is shown as stale, and the next advance goes on all the same
         logger.warning("could not record why the run stopped: %s", failure, extra={"run": executor.name})

@@ -306,6 +306,7 @@ def upgrade() -> None:
         sa.Column("table_name", sa.Text(), nullable=False),
         sa.Column("relation", sa.BigInteger(), nullable=False),
         sa.Column("relation_name", sa.Text(), nullable=False),
+        sa.Column("filenode", sa.BigInteger(), nullable=False),
         sa.Column("tid", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("sqlstate", sa.Text(), nullable=False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from psycopg.sql import SQL, Literal
 from sqlalchemy.exc import DBAPIError
@@ -11,6 +12,9 @@ from orchestrator.backfill import suspects
 from orchestrator.backfill.pace import Pace
 from orchestrator.backfill.update import ONE, UPDATE, range_of
 from orchestrator.backfill.worker import Worker
+from orchestrator.database import sqlstate
+from orchestrator.errors import StepFailed, StoppedOnRequest
+from orchestrator.watch import CANCELLED
 from phases.sql import catalog_sql, text
 from phases.step import Batches, Verify
 
@@ -101,10 +105,43 @@ class Compare:
             block = self._worker.window.next_block
             self._update(step, block, block, one=tid)
 
-        bad = suspects.isolate(self._worker, first, end, update, update_one)
+        worker = self._worker
+        try:
+            bad = suspects.isolate(worker, first, end, update, update_one, differing=True)
+        except DBAPIError as error:
+            self._cut_short(error)
+            if end - worker.window.next_block > 1:
+                return  # the next one is smaller
+            bad = self._singly(worker.window.next_block, update_one)
         if bad:
             # they differ as well; the rows themselves are in the list of bad ones
-            self._worker.crew.found_bad_row("", new=False)
+            worker.crew.found_bad_row("", new=False)
+
+    def _cut_short(self, error: DBAPIError) -> None:
+        """Takes note that more rows differ than can be set right within a batch's time; raises all other errors."""
+        worker, watched = self._worker, self._worker.claim.last_watched
+        if sqlstate(error) != CANCELLED:
+            raise error
+        if watched is not None and watched.elapsed_s * 1000 < self._timeout_ms:
+            raise StoppedOnRequest(
+                f"{self._step.title}: a repair was cancelled by somebody with pg_cancel_backend",
+                f"go on with: {worker.executor.again}",
+            ) from error
+        self._pace.timed_out()
+
+    def _singly(self, block: int, update_one: Callable[[str], None]) -> int:
+        """The rows of one block, after all of them together were not done in time."""
+        worker = self._worker
+        try:
+            return suspects.singly(worker, block, update_one, differing=True)
+        except DBAPIError as error:
+            self._cut_short(error)
+            raise StepFailed(
+                f"{self._step.title}: a row of block {block} of {worker.window.name} cannot be updated within "
+                f"{self._timeout_ms} ms",
+                f"look at triggers and at the size of its rows; allow more with a larger deadlock_timeout; "
+                f"then: {worker.executor.again}",
+            ) from error
 
     def _update(self, step: Batches, first: int, end: int, *, one: str | None) -> None:
         worker, parts = self._worker, range_of(first, end, step.differs)
@@ -112,7 +149,7 @@ class Compare:
             parts["range"] = ONE.format(tid=Literal(one), differs=parts["differs"])
         keys = DIFFERING.format(keys=catalog_sql(self._step.keys), limit=Literal(SAMPLE), table=self._table, **parts)
         statement = UPDATE.format(assignments=catalog_sql(step.assignments), table=self._table, **parts)
-        with worker.batch(timeout_ms=worker.timeout_ms(worker.executor.deadlock_timeout_ms), stoppable=True) as batch:
+        with worker.batch(timeout_ms=self._timeout_ms, stoppable=True) as batch:
             found = worker.read(batch, text(keys))
             rows = worker.send(batch, text(statement)) if found else 0
             worker.expect(batch)
@@ -120,6 +157,10 @@ class Compare:
                 batch, next_block=end, differences=worker.window.differences + rows, keys=self._keys(found)
             )
         worker.committed(batch, after)
+
+    @property
+    def _timeout_ms(self) -> int:
+        return self._worker.timeout_ms(self._worker.executor.deadlock_timeout_ms)
 
     @property
     def _table(self) -> SQL:

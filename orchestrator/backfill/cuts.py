@@ -110,6 +110,9 @@ class Cuts:
         return relations(connection, self._step.table, self._step.guard, run=self._executor.name)
 
     def _cut(self, connection: Connection, pass_: int, found: Sequence[Relation]) -> None:
+        if found:
+            # also where a runner before us died between the end of the work and that of the step
+            store.update_progress(connection, self._claim.run_id, self._position, finished_at=None)
         for each in found:
             windows.cut(
                 connection,

@@ -60,7 +60,7 @@ def _verified(executor: Executor, position: int, step: Verify, cuts: Cuts) -> bo
     if step.repair is None or progress.pass_ >= MOST_PASSES:
         cuts.next_pass(f"{progress.pass_differences} rows differ", keys=keys, anew=True)
         raise executor.not_verified(step, progress.pass_differences, keys)
-    message = f"pass {progress.pass_} repaired {progress.pass_differences} rows: comparing once more"
+    message = f"pass {progress.pass_} found {progress.pass_differences} rows that differed: comparing once more"
     executor.reporter.note(message)
     cuts.next_pass(message, keys=keys)
     return False

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from psycopg.sql import SQL, Literal
 from sqlalchemy import Connection
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator.database import fetch, primary_message, set_local, sqlstate
-from orchestrator.journal import badrows, store
+from orchestrator.journal import badrows, store, windows
 from orchestrator.journal.badrows import BadRow
 from phases.sql import catalog_sql, text
 
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 TIDS = SQL("SELECT ctid::text AS tid FROM {table} AS new WHERE ctid >= {first}::tid AND ctid < {end}::tid")
 KEY = SQL("SELECT {keys} FROM {table} AS new WHERE ctid = {tid}::tid")
 DIFFERS = SQL("SELECT FROM {table} AS new WHERE ctid = {tid}::tid AND ({differs})")
-EXISTS = "SELECT pg_catalog.to_regclass(%(name)s) IS NOT NULL AS there"
+PLACE = """
+SELECT pg_catalog.format('%%I.%%I', n.nspname, c.relname) AS name,
+       pg_catalog.pg_relation_filenode(c.oid)::bigint AS filenode,
+       pg_catalog.pg_relation_size(c.oid, 'main') = 0 AS empty
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %(relation)s
+"""
 
 
 def is_bad(error: DBAPIError) -> bool:
@@ -31,9 +37,18 @@ def is_bad(error: DBAPIError) -> bool:
 
 
 def isolate(
-    worker: Worker, first: int, end: int, update: Callable[[int, int], None], update_one: Callable[[str], None]
+    worker: Worker,
+    first: int,
+    end: int,
+    update: Callable[[int, int], None],
+    update_one: Callable[[str], None],
+    *,
+    differing: bool = False,
 ) -> int:
-    """Updates the blocks in parts, each moving the cursor to its end; returns how many rows were written down."""
+    """Updates the blocks in parts, each moving the cursor to its end; returns how many rows were written down.
+
+    `differing`: these count as differences of the window.
+    """
     try:
         update(first, end)
         return 0
@@ -42,11 +57,19 @@ def isolate(
             raise
     if end - first > 1:
         middle = (first + end) // 2
-        return isolate(worker, first, middle, update, update_one) + isolate(worker, middle, end, update, update_one)
-    bad = sum(_tried(worker, tid, update_one) for tid in _tids(worker, first))
+        return isolate(worker, first, middle, update, update_one, differing=differing) + isolate(
+            worker, middle, end, update, update_one, differing=differing
+        )
+    return singly(worker, first, update_one, differing=differing)
+
+
+def singly(worker: Worker, block: int, update_one: Callable[[str], None], *, differing: bool = False) -> int:
+    """Updates the rows of a block one by one, and moves the cursor past it; otherwise as `isolate`."""
+    bad = sum(_tried(worker, tid, update_one) for tid in _tids(worker, block))
     with worker.batch(timeout_ms=0) as batch:
         worker.expect(batch)
-        after = worker.save(batch, next_block=end)
+        counted = {"differences": worker.window.differences + bad} if differing else {}
+        after = worker.save(batch, next_block=block + 1, **counted)
     worker.committed(batch, after)
     return bad
 
@@ -89,6 +112,7 @@ def _record(worker: Worker, tid: str, error: DBAPIError) -> None:
             table=worker.step.table,
             relation=worker.window.relation,
             name=name,
+            filenode=worker.window.filenode,
             tid=tid,
             key=key,
             sqlstate=state,
@@ -105,7 +129,8 @@ def still_open(executor: Executor, position: int, table: str, differs: str) -> l
     run_id = executor.claim.run_id
     with executor.engine.connect() as connection:
         rows = [row for row in badrows.open_rows(connection, run_id) if row.table_name == table]
-    fine = [row for row in rows if not _still_bad(executor, position, row, differs)]
+        visiting = windows.visiting(connection, run_id, position)
+    fine = [row for row in rows if not _still_bad(executor, position, row, differs, visiting)]
     if fine:
         with executor.engine.begin() as connection:
             executor.claim.fence(connection)
@@ -115,14 +140,28 @@ def still_open(executor: Executor, position: int, table: str, differs: str) -> l
     return [row for row in rows if row not in fine]
 
 
-def _still_bad(executor: Executor, position: int, row: BadRow, differs: str) -> bool:
-    """Whether it is where it was, and still differs; whoever changes a row moves it, and lets the trigger see it."""
-    query = DIFFERS.format(table=catalog_sql(row.relation_name), tid=Literal(row.tid), differs=catalog_sql(differs))
+def _still_bad(
+    executor: Executor, position: int, row: BadRow, differs: str, visiting: Collection[tuple[int, int]]
+) -> bool:
+    """Whether it is where it was, and still differs; whoever changes a row moves it, and lets the trigger see it.
+
+    In another file the tid means another row: there it is bad until the pass under way has visited that file, in
+    which it is then found anew.
+    """
 
     def attempt() -> bool:
         with executor.engine.begin() as connection:
             set_local(connection, lock_timeout=executor.settings.lock_timeout_ms, row_security="off")
-            return _there(connection, row) and bool(fetch(connection, text(query)))
+            place = _place(connection, row)
+            if place is None:
+                return False
+            query = DIFFERS.format(table=catalog_sql(place["name"]), tid=Literal(row.tid), differs=catalog_sql(differs))
+            found = bool(fetch(connection, text(query)))
+            # once more, now that the query's lock keeps the file from being exchanged
+            place = _place(connection, row)
+            if place is None or place["filenode"] == row.filenode:
+                return found
+            return not place["empty"] and (row.relation, place["filenode"]) not in visiting
 
     try:
         return executor.guarded("look at rows that could not be updated", position, attempt)
@@ -132,8 +171,10 @@ def _still_bad(executor: Executor, position: int, row: BadRow, differs: str) -> 
         raise
 
 
-def _there(connection: Connection, row: BadRow) -> bool:
-    return bool(fetch(connection, EXISTS, {"name": row.relation_name})[0]["there"])
+def _place(connection: Connection, row: BadRow) -> RowMapping | None:
+    """The relation as it is now; None where it has been dropped."""
+    found = fetch(connection, PLACE, {"relation": row.relation})
+    return found[0] if found else None
 
 
 def shown(row: object) -> str:

@@ -12,15 +12,17 @@ from orchestrator.database import fetch, scalar
 
 # found once more, it is the same row
 RECORD = """
-INSERT INTO orchestrator.bad_row (run_id, position, table_name, relation, relation_name, tid, key, sqlstate, message)
-VALUES (%(run)s, %(position)s, %(table)s, %(relation)s, %(name)s, %(tid)s, %(key)s, %(sqlstate)s, %(message)s)
+INSERT INTO orchestrator.bad_row
+  (run_id, position, table_name, relation, relation_name, filenode, tid, key, sqlstate, message)
+VALUES (%(run)s, %(position)s, %(table)s, %(relation)s, %(name)s, %(filenode)s, %(tid)s, %(key)s, %(sqlstate)s,
+        %(message)s)
 ON CONFLICT (run_id, relation, tid) WHERE resolved_at IS NULL
-DO UPDATE SET key = EXCLUDED.key, sqlstate = EXCLUDED.sqlstate, message = EXCLUDED.message,
-              tried_at = EXCLUDED.tried_at
+DO UPDATE SET relation_name = EXCLUDED.relation_name, filenode = EXCLUDED.filenode, key = EXCLUDED.key,
+              sqlstate = EXCLUDED.sqlstate, message = EXCLUDED.message, tried_at = EXCLUDED.tried_at
 RETURNING xmax = 0 AS new
 """
 OPEN = """
-SELECT id, table_name, relation, relation_name, tid, key, sqlstate, message, found_at, tried_at
+SELECT id, table_name, relation, relation_name, filenode, tid, key, sqlstate, message, found_at, tried_at
 FROM orchestrator.bad_row
 WHERE run_id = %(run)s AND resolved_at IS NULL ORDER BY id
 """
@@ -35,6 +37,8 @@ class BadRow:
     table_name: str
     relation: int
     relation_name: str
+    filenode: int
+    """The file in which the tid means this row."""
     tid: str
     key: str
     sqlstate: str
@@ -55,13 +59,14 @@ def record(
     table: str,
     relation: int,
     name: str,
+    filenode: int,
     tid: str,
     key: str,
     sqlstate: str,
     message: str,
 ) -> bool:
     """Writes a row down; returns whether it is a new one."""
-    values = {"table": table, "relation": relation, "name": name, "tid": tid, "key": key}
+    values = {"table": table, "relation": relation, "name": name, "filenode": filenode, "tid": tid, "key": key}
     error = {"sqlstate": sqlstate, "message": message}
     return bool(scalar(connection, RECORD, {"run": run_id, "position": position, **values, **error}))
 

@@ -193,6 +193,7 @@ bad_row = Table(
     Column("table_name", Text, nullable=False),
     Column("relation", BigInteger, nullable=False),
     Column("relation_name", Text, nullable=False),
+    Column("filenode", BigInteger, nullable=False),
     Column("tid", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("sqlstate", Text, nullable=False),

@@ -72,7 +72,8 @@ INSERT INTO orchestrator.heap_window (run_id, position, pass, relation, filenode
 SELECT %(run)s, %(position)s, %(pass)s, %(relation)s, %(filenode)s, first, first, least(first + %(size)s, %(blocks)s)
 FROM generate_series(0, %(blocks)s - 1, %(size)s) AS first
 """
-# a window that somebody is writing for is not free, whatever became of that worker: its row is locked
+# a window that somebody is writing for is not free, whatever became of that worker: its row is locked. Who asks for
+# one has let go of its own, which it has not finished where a relation was renamed under it
 CLAIM = """
 UPDATE orchestrator.heap_window h SET worker_id = %(worker)s
 WHERE id = (
@@ -80,7 +81,7 @@ WHERE id = (
   WHERE run_id = %(run)s AND position = %(position)s AND done_at IS NULL
     AND pass = (SELECT pass FROM orchestrator.progress WHERE run_id = %(run)s AND position = %(position)s
                 AND finished_at IS NULL)
-    AND (worker_id IS NULL
+    AND (worker_id IS NULL OR worker_id = %(worker)s
          OR NOT EXISTS (SELECT FROM orchestrator.worker k WHERE k.id = w.worker_id AND k.left_at IS NULL))
   ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING *, (SELECT pg_catalog.format('%%I.%%I', n.nspname, c.relname) FROM pg_catalog.pg_class c
@@ -124,6 +125,11 @@ WHERE run_id = %(run)s AND position = %(position)s AND pass = %(pass)s AND relat
 RELATIONS = """
 SELECT DISTINCT relation, filenode FROM orchestrator.heap_window
 WHERE run_id = %(run)s AND position = %(position)s AND pass = %(pass)s
+"""
+VISITING = """
+SELECT DISTINCT relation, filenode
+FROM orchestrator.heap_window JOIN orchestrator.progress USING (run_id, position, pass)
+WHERE run_id = %(run)s AND position = %(position)s
 """
 KEYS = """
 SELECT key FROM orchestrator.heap_window w JOIN orchestrator.progress p USING (run_id, position, pass),
@@ -309,6 +315,12 @@ def close(
 def visited(connection: Connection, run_id: int, position: int, pass_: int) -> set[tuple[int, int]]:
     """Relations that a pass has windows of, each with its file."""
     rows = fetch(connection, RELATIONS, {"run": run_id, "position": position, "pass": pass_})
+    return {(row["relation"], row["filenode"]) for row in rows}
+
+
+def visiting(connection: Connection, run_id: int, position: int) -> set[tuple[int, int]]:
+    """Relations that the pass under way has windows of, each with its file."""
+    rows = fetch(connection, VISITING, {"run": run_id, "position": position})
     return {(row["relation"], row["filenode"]) for row in rows}
 
 

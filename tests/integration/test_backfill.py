@@ -1,5 +1,6 @@
 """The backfill counts exactly, and survives kills, restarts, lost connections and a table that changes under it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import LiteralString
 
@@ -492,3 +493,44 @@ def test_batches_compress_their_full_page_images_where_the_server_can(open_shop:
     able = shop.scalar("SELECT coalesce('lz4' = ANY (enumvals), false) FROM pg_settings WHERE name = 'wal_compression'")
     shop.finish("backfill")
     assert shop.scalar("SELECT array_agg(DISTINCT setting) FROM seen") == (["lz4"] if able else ["off"])
+
+
+SHORT = SQL("ALTER DATABASE {database} SET deadlock_timeout = '200ms'")
+
+
+class Once(Reporter):
+    """Does something as the verification begins."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self._act = act
+
+    def step_started(self, title: str) -> None:
+        if title.startswith("verify"):
+            self._act()
+
+
+def slowly_repaired(open_shop: OpenShop, tables: LiteralString, seconds: LiteralString) -> Shop:
+    """Many rows differ when the verification begins, and to update one takes its time."""
+    shop = open_shop(tables, at="dual_write")
+    shop.execute(SHORT.format(database=Identifier(shop.database.name)))
+
+    def plant() -> None:
+        shop.plant("UPDATE users SET email = 'planted' || id WHERE id % 10 = 1 OR id <= 40")
+        shop.execute(SLOW.replace("{}", seconds))
+
+    shop.finish("backfill", Once(plant))
+    return shop
+
+
+@pytest.mark.parametrize("tables", [WIDE, USERS + FORTY], ids=["blocks", "rows of a block"])
+def test_more_rows_than_can_be_repaired_in_time_are_repaired_in_parts(
+    open_shop: OpenShop, tables: LiteralString
+) -> None:
+    shop = slowly_repaired(open_shop, tables, "0.01")
+    assert shop.differences() == 0
+    assert shop.progress("verify")["differences"] == (96 if tables == WIDE else 40)
+
+
+def test_a_row_that_cannot_be_repaired_in_time_stops_the_backfill(open_shop: OpenShop) -> None:
+    with pytest.raises(StepFailed, match=r"a row of block 0 of public\.users cannot be updated within 160 ms"):
+        slowly_repaired(open_shop, USERS, "1")

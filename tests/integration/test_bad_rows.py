@@ -5,7 +5,8 @@ from typing import LiteralString
 import pytest
 
 from orchestrator.errors import StepFailed
-from tests.fixtures.shops import USERS, WIDE, WIDE_ROWS, OpenShop, Shop
+from orchestrator.journal.store import Progress
+from tests.fixtures.shops import USERS, WIDE, WIDE_ROWS, Interference, OpenShop, Shop
 
 # as legacy rows do that were there before the check
 CHECKED: LiteralString = """
@@ -112,3 +113,41 @@ def test_a_row_that_is_refused_at_commit_is_found_as_well(open_shop: OpenShop) -
     shop.execute("DROP TRIGGER late ON users")
     shop.finish("backfill")
     assert shop.differences() == 0
+
+
+class AtTheEnd(Interference):
+    """Interferes when the verification has visited the last block, and the bad rows are about to be looked at again."""
+
+    def progress(self, title: str, progress: Progress) -> None:
+        if title.startswith("verify") and progress.next_block == progress.total_blocks:
+            super().progress(title, progress)
+
+
+@pytest.mark.matrix
+def test_a_bad_row_is_not_lost_when_the_table_is_rewritten_after_its_last_block(open_shop: OpenShop) -> None:
+    shop = legacy(open_shop, "450")
+    with pytest.raises(StepFailed, match="1 rows cannot be updated"):
+        shop.finish("backfill", AtTheEnd(lambda: shop.execute("VACUUM FULL users")))
+    # it has another tid by now: the next pass finds it anew, and the old entry is done with
+    with pytest.raises(StepFailed, match=r"1 rows cannot be updated:\n  public.users row id=450"):
+        shop.finish("backfill")
+    shop.execute("ALTER TABLE users DROP CONSTRAINT tidy")
+    shop.finish("backfill")
+    assert shop.differences() == 0
+    assert {(key, resolved) for key, _, resolved in shop.database.fetch(BAD)} == {("id=450", True)}
+
+
+def test_a_bad_row_of_a_table_that_was_emptied_is_done_with(open_shop: OpenShop) -> None:
+    shop = legacy(open_shop, "450")
+    with pytest.raises(StepFailed, match="1 rows cannot be updated"):
+        shop.finish("backfill")
+    shop.execute("TRUNCATE users")
+    shop.finish("backfill")
+    assert shop.database.fetch(BAD) == [("id=450", "23514", True)]
+
+
+def test_a_pass_with_a_bad_row_is_not_clean_even_if_the_row_is_right_at_its_end(open_shop: OpenShop) -> None:
+    shop = legacy(open_shop, "450")
+    shop.finish("backfill", AtTheEnd(lambda: shop.execute("UPDATE users SET filler = 'fine' WHERE id = 450")))
+    progress = shop.progress("verify")
+    assert (progress["pass_"], progress["differences"], shop.differences()) == (2, 1, 0)

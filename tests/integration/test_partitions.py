@@ -6,6 +6,7 @@ from typing import LiteralString
 import pytest
 from psycopg.sql import SQL, Identifier, Literal
 
+from orchestrator.errors import OrchestratorError, StepFailed
 from orchestrator.journal.store import Progress
 from orchestrator.report import Reporter
 from tests.fixtures.shops import USERS, OpenShop, Shop
@@ -111,3 +112,47 @@ def test_a_leaf_that_is_rewritten_is_started_over_and_no_other(parts: Shop) -> N
         ["public.parts_1 was rewritten by somebody: starting over, rows done stay done"],
     )
     assert (parts.scalar(DIFFERENT), parts.scalar(ROWS)) == (0, 300)
+
+
+def test_a_leaf_that_is_renamed_in_the_middle_of_its_window_is_done_by_the_same_worker(parts: Shop) -> None:
+    parts.set_knobs(max_rows_per_s=60)  # so that a window takes several batches
+
+    def rename() -> None:
+        parts.execute('ALTER TABLE parts_1 RENAME TO "Parts 1"')
+        parts.set_knobs(max_rows_per_s=1_000_000)
+
+    parts.finish("backfill", Meddler(rename))
+    assert (parts.scalar(DIFFERENT), parts.scalar(ROWS)) == (0, 300)
+
+
+def test_a_bad_row_of_a_leaf_that_is_renamed_is_still_bad(parts: Shop) -> None:
+    parts.execute("ALTER TABLE parts_1 ADD CONSTRAINT tidy CHECK (id <> 7) NOT VALID")
+    with pytest.raises(StepFailed, match="1 rows cannot be updated"):
+        parts.finish("backfill")
+    parts.execute('ALTER TABLE parts_1 RENAME TO "Parts 1"')
+    with pytest.raises(StepFailed, match=r'1 rows cannot be updated:\n  public."Parts 1" row'):
+        parts.finish("backfill")
+    parts.execute('ALTER TABLE "Parts 1" DROP CONSTRAINT tidy')
+    parts.finish("backfill")
+    assert parts.scalar(DIFFERENT) == 0
+
+
+INTERRUPTED: LiteralString = """
+CREATE FUNCTION interrupt() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not now''; END';
+CREATE TRIGGER interrupt BEFORE UPDATE ON orchestrator.step FOR EACH ROW
+WHEN (NEW.op = 'verify' AND NEW.phase = 'backfill' AND NEW.status = 'done') EXECUTE FUNCTION interrupt()
+"""
+
+
+def test_a_leaf_that_is_attached_after_the_last_comparison_and_before_the_step_is_noted_is_compared(
+    parts: Shop,
+) -> None:
+    parts.execute("CREATE TABLE late (LIKE parts)")
+    parts.execute("INSERT INTO late (id, email) SELECT n, 'late' FROM generate_series(300, 309) n")
+    parts.execute(INTERRUPTED)
+    with pytest.raises(OrchestratorError, match="not now"):
+        parts.finish("backfill")
+    parts.execute("DROP TRIGGER interrupt ON orchestrator.step")
+    parts.execute("ALTER TABLE parts ATTACH PARTITION late FOR VALUES FROM (300) TO (400)")
+    parts.finish("backfill")
+    assert parts.scalar(DIFFERENT) == 0

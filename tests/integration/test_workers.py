@@ -3,6 +3,7 @@
 from typing import Any, LiteralString
 
 import pytest
+from psycopg.sql import SQL
 
 from orchestrator.context import Context
 from orchestrator.errors import ClaimLost
@@ -277,6 +278,19 @@ def test_a_helper_that_is_asked_to_stop_gives_its_window_back(open_shop: OpenSho
     finish(runner)
     assert done(shop) == (ROWS, 0)
     assert shop.database.fetch(EVENTS) == []
+
+
+def test_a_runner_that_stops_waits_for_a_batch_of_a_helper_and_takes_all_windows_away(open_shop: OpenShop) -> None:
+    shop = open_shop(TALL, at="dual_write")
+    runner, helper = resting(shop)
+    # as a batch of the helper's would
+    hold = SQL("SELECT FROM orchestrator.worker k JOIN orchestrator.heap_window w ON w.worker_id = k.id {}")
+    with holding(shop.database, hold.format(SQL("WHERE process = {} FOR UPDATE OF w").format(helper.pid))) as batch:
+        runner.terminate()
+        wait_until(lambda: blocked_by(shop.database, batch.pid), what="the runner waits for the batch")
+        assert shop.status()["status"] == "paused"
+    assert runner.wait().exit_code == 6
+    assert shop.scalar("SELECT count(*) FROM orchestrator.heap_window WHERE worker_id > 0 AND done_at IS NULL") == 0
 
 
 def test_an_abort_stops_helpers_before_it_undoes_anything(open_shop: OpenShop) -> None:
