@@ -8,6 +8,7 @@ from dataclasses import replace
 from orchestrator import catalog as facts_of
 from orchestrator.catalog import INTEGERS, SYSTEM_COLUMNS, Catalog, TableFacts
 from orchestrator.catalog.wanted import AddedColumn, ColumnType
+from orchestrator.dropping import key_after
 from phases import names
 from phases.delta import (
     Default,
@@ -201,7 +202,7 @@ class Succession:
                     back=back,
                     forth=moves(undo=False),
                     undo=moves(undo=True),
-                    foreign_keys=tuple(_as_it_is(key) for key in self._foreign_keys if key.name in early),
+                    foreign_keys=tuple(key_after(key) for key in self._foreign_keys if key.name in early),
                 ),
             ),
             trigger_functions=trigger_functions(facts),
@@ -468,22 +469,6 @@ class Succession:
                 f'foreign key "{key.name}" of {where} ties in a table that our role does not own',
                 f'connect as a role that owns "{other.schema}.{other.name}" too',
             )
-
-
-def _as_it_is(key: facts_of.ForeignKey) -> ForeignKey:
-    return ForeignKey(
-        table=key.table,
-        name=key.name,
-        columns=key.columns,
-        references=key.references,
-        referenced_columns=key.referenced_columns,
-        actions=key.actions,
-        set_columns=key.set_columns,
-        deferral=key.deferral,
-        validated=key.validated,
-        enforced=key.enforced,
-        comment=key.comment,
-    )
 
 
 def trigger_functions(facts: TableFacts) -> tuple[TriggerFunction, ...]:

@@ -33,10 +33,6 @@ class DropConstraint(Change):
 """
 
     @property
-    def touches(self) -> frozenset[str]:
-        return frozenset()
-
-    @property
     def objects(self) -> frozenset[str]:
         return frozenset({self.name})
 

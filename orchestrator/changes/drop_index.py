@@ -27,10 +27,6 @@ class DropIndex(Change):
 """
 
     @property
-    def touches(self) -> frozenset[str]:
-        return frozenset()
-
-    @property
     def objects(self) -> frozenset[str]:
         return frozenset({self.name})
 

@@ -49,10 +49,6 @@ class SetNotNull(Change):
     def fills(self) -> frozenset[str]:
         return frozenset({self.column} if self.up is not None else ())
 
-    @property
-    def retires(self) -> frozenset[str]:
-        return frozenset()
-
     def delta(self, catalog: Catalog, plan: str) -> Delta:
         facts = catalog.table(self.table)
         proof = facts.proof(self.column)
