@@ -20,6 +20,11 @@ def departure(facts: TableFacts, gone: Collection[str]) -> Delta:
             DroppedForeignKey(table=key.table, name=key.name, references=key.references)
             for key in _foreign_keys(facts, gone)
         ),
+        drop_constraints=tuple(
+            each.name
+            for each in facts.constraints
+            if not set(gone).isdisjoint(each.reads) and each.kind in ("check", "unique", "exclude")
+        ),
         drop_sequences=tuple(Table(each.schema, each.name) for each in facts.sequences if each.column in gone),
         removes=tuple(f"{facts.display}.{column}" for column in gone),
     )
