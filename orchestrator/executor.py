@@ -543,7 +543,17 @@ class Executor:
     def _inspect(self, position: int, step: Inspect, done: Callable[[Connection], object]) -> None:
         """One read of the table, as VALIDATE would read it; it fails with the rows that VALIDATE would fail on."""
         with self.engine.begin() as connection:
-            set_local(connection, lock_timeout=0, statement_timeout=0, row_security="off", transaction_read_only="on")
+            set_local(
+                connection,
+                lock_timeout=0,
+                statement_timeout=0,
+                # of a process frozen before the end: its snapshot would keep dead rows of the whole database
+                idle_in_transaction_session_timeout=self.settings.lock_hold_ms,
+                row_security="off",
+                transaction_read_only="on",
+                # as in the trigger: a function that finds what it needs by the caller's path would fail there
+                search_path="pg_catalog, pg_temp",
+            )
             with self._translated(step, connection):
                 rows = fetch(connection, self.tagged(step.sql, position))
         if rows:

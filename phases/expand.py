@@ -69,6 +69,7 @@ def steps(delta: Delta) -> Iterator[Step]:
     A column that takes over from another has no default before contract: it would hide from the trigger whether a
     writer gave a value.
     """
+    yield from inspection.trial(delta)
     for new in delta.create:
         yield _create_table(delta.table, new)
     for rename in delta.rename_tables:

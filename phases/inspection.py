@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from phases.delta import Delta, Duplicates, Equality, ForeignKey, Table, TableConstraint
+from phases import sync
+from phases.delta import Delta, Duplicates, Equality, ForeignKey, Table, TableConstraint, Value
 from phases.sql import catalog_sql, lock, qualified, text
 from phases.step import Inspect, LockMode
-from phases.sync import GIVEN, MISSING, all_of
+from phases.sync import GIVEN, MISSING, all_of, computed
 
 BROKEN = SQL("SELECT {keys} FROM {table} AS new WHERE {condition} LIMIT 10")
 # two rows of each kind: whoever reads it wants the rows, and min() and max() need no memory however many there are
@@ -22,6 +23,9 @@ DUPLICATES = SQL(
     " (SELECT pg_catalog.unnest(ARRAY[pg_catalog.min(ctid), pg_catalog.max(ctid)]) FROM {table}{condition}"
     " GROUP BY {expressions} HAVING pg_catalog.count(*) > 1 LIMIT 5) ORDER BY {position}, ctid"
 )
+COMPUTED = SQL("pg_catalog.num_nulls({values}) < 0")
+# a cast cuts a text without a word, where an assignment refuses it
+CUT = SQL("{value} IS DISTINCT FROM CAST({whole} AS text)")
 NOT_EXISTS = SQL("NOT EXISTS (SELECT FROM {references} AS other WHERE {equal})")
 EQUAL = SQL("{referenced} {operator} {column}{collation}")
 
@@ -41,6 +45,36 @@ def steps(delta: Delta) -> Iterator[Inspect]:
         if key.inspected:
             sql = _broken(delta, _orphaned(key))
             yield _inspect(delta, f"look for rows that break {key.name}", sql, key.references)
+
+
+def trial(delta: Delta) -> Iterator[Inspect]:
+    """Computes what the trigger will compute, for every row there is: one that fails would fail the application.
+
+    From dual_write on an update of such a row, whatever it is about, would raise what the expression raises.
+    """
+    for link in delta.sync.links if delta.sync else ():
+        values = [value for value in link.up if value.type is not None]
+        if values:
+            # true of no row, and known only once all are computed
+            never = COMPUTED.format(values=SQL(", ").join(map(computed, values)))
+            condition = SQL(" OR ").join((never, *map(_cut, filter(_has_length, values))))
+            title = f"compute {', '.join(value.column for value in values)} for every row"
+            yield _inspect(delta, title, _broken(delta, condition))
+
+
+def out_of_step(delta: Delta) -> Iterator[Inspect]:
+    """For rows that hold what the trigger would not have written."""
+    condition = sync.out_of_step(delta.sync) if delta.sync else None
+    if condition is not None:
+        yield _inspect(delta, f"look for rows of {delta.table.name} that differ", _broken(delta, condition))
+
+
+def _has_length(value: Value) -> bool:
+    return value.comparison == "text" and value.type != "text"
+
+
+def _cut(value: Value) -> Composable:
+    return CUT.format(value=computed(value), whole=catalog_sql(value.expression))
 
 
 def look(delta: Delta, constraint: TableConstraint) -> Iterator[Inspect]:
