@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from psycopg.sql import SQL, Literal
+from psycopg.sql import SQL, Composable, Literal
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator.backfill import suspects
@@ -69,7 +69,7 @@ class Compare:
             if not differ:
                 after = worker.save(batch, next_block=end, batch_blocks=self._pace.blocks)
         self._pace.took(milliseconds, end - first)
-        if batch.watched.awaited:
+        if batch.awaited:
             self._pace.awaited()
         if not differ:
             worker.committed(batch, after)
@@ -163,9 +163,9 @@ class Compare:
         return self._worker.timeout_ms(self._worker.executor.deadlock_timeout_ms)
 
     @property
-    def _table(self) -> SQL:
+    def _table(self) -> Composable:
         assert self._worker.window.name is not None
-        return catalog_sql(self._worker.window.name)  # type: ignore[return-value]
+        return catalog_sql(self._worker.window.name)
 
     def _keys(self, found: list[object]) -> tuple[str, ...]:
         return (*self._worker.window.keys, *map(suspects.shown, found))[:SAMPLE]

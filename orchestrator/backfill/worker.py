@@ -61,6 +61,8 @@ class Batching:
     held: Held
     watched: Watched
     started: float
+    awaited: bool = False
+    """Somebody waits for a lock of it: for a row, or for its table."""
 
 
 class Worker:
@@ -190,13 +192,14 @@ class Worker:
     def save(self, batch: Batching, **changes: Any) -> Window:
         """Cursor and counters, in the batch's own transaction. `committed` takes note of them."""
         milliseconds = (time.monotonic() - batch.started) * 1000
-        return windows.save(
+        after, batch.awaited = windows.save(
             batch.connection,
             self.window,
             batches=self.window.batches + 1,
             busy_ms=self.window.busy_ms + milliseconds,
             **changes,
         )
+        return after
 
     def committed(self, batch: Batching, after: Window) -> None:
         """After a transaction: the place to tell and to obey."""
