@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from psycopg.sql import SQL, Composable, Literal
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator.backfill import suspects
@@ -14,6 +15,7 @@ from orchestrator.backfill.update import ONE, UPDATE, range_of
 from orchestrator.backfill.worker import Worker
 from orchestrator.database import sqlstate
 from orchestrator.errors import StepFailed, StoppedOnRequest
+from orchestrator.inspecting import shown
 from orchestrator.watch import CANCELLED
 from phases.sql import catalog_sql, text
 from phases.step import Batches, Verify
@@ -167,5 +169,5 @@ class Compare:
         assert self._worker.window.name is not None
         return catalog_sql(self._worker.window.name)
 
-    def _keys(self, found: list[object]) -> tuple[str, ...]:
-        return (*self._worker.window.keys, *map(suspects.shown, found))[:SAMPLE]
+    def _keys(self, found: Sequence[RowMapping]) -> tuple[str, ...]:
+        return (*self._worker.window.keys, *map(shown, found))[:SAMPLE]

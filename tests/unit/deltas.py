@@ -5,6 +5,7 @@ from dataclasses import replace
 from phases.delta import (
     Default,
     Delta,
+    Dropped,
     DroppedForeignKey,
     Duplicates,
     Equality,
@@ -420,6 +421,6 @@ def hostile() -> Delta:
                 actions=" ON DELETE RESTRICT",
             ),
         ),
-        drop_constraints=('go"ne%s',),
+        drop_constraints=(Dropped(name='go"ne%s', definition="CHECK (true)"),),
         rename_constraints=(Renamed(old_name='old"name', name="new%name"),),
     )
