@@ -572,7 +572,6 @@ def lint(
     Example: orchestrator --database-url postgresql://localhost/shop lint db/*.sql alembic/versions/0042_names.py
     """
     from orchestrator.lint import lint as read
-    from orchestrator.lint import show
     from orchestrator.lint.rules import Level
 
     report = read(
@@ -582,6 +581,9 @@ def lint(
         exclude=exclude or (),
         level=Level(level),
     )
+    # not earlier: without the extra this would fail in its own way
+    from orchestrator.lint import show
+
     if json:
         typer.echo(show.as_json(report))
     elif report.findings or report.problems:

@@ -79,6 +79,8 @@ class Worker:
         self._knobs = crew.knobs
         self._last: Batch | None = None
         self._recent: deque[tuple[float, int]] = deque()
+        """When a batch ended, and the rows of all batches until then."""
+        self._rows = 0
         self._rate: float | None = None
         self._throttle = Throttle(self)
         self._job = job(self)
@@ -213,11 +215,12 @@ class Worker:
 
     def _rows_per_s(self, now: float, rows: int) -> float | None:
         """Over the last seconds."""
-        self._recent.append((now, rows))
+        self._rows += rows
+        self._recent.append((now, self._rows))
         while now - self._recent[0][0] > RATE_WINDOW_S:
             self._recent.popleft()
-        span = now - self._recent[0][0]
-        return sum(count for _, count in list(self._recent)[1:]) / span if span > 0 else None
+        first, rows_then = self._recent[0]
+        return (self._rows - rows_then) / (now - first) if now > first else None
 
     def guarded(self, attempt: Callable[[], Result]) -> Result:
         """Tries again while a lock is in the way, within the budget."""
