@@ -176,8 +176,8 @@ def _conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]
                 yield (
                     f'foreign key "{key.name}" ties two tables of this plan together, and its columns there are not '
                     "changed in the same way",
-                    f'make two plans of it, one after the other: first of "{_display(key.references)}", then of '
-                    f'"{_display(key.table)}"',
+                    f'make two plans of it, one after the other: first of "{_display(key.table)}", then of '
+                    f'"{_display(key.references)}"',
                 )
 
 
