@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator
 from itertools import chain
 
-from phases import backfill, constrain, contract, dual_write, expand, raw, retype, swap
+from phases import backfill, constrain, contract, dual_write, enums, expand, raw, retype, swap
 from phases.delta import Delta
 from phases.step import Phase, Step
 
 
 def _constrain(delta: Delta) -> Iterator[Step]:
     """What takes over last is taken over when all else stands."""
-    yield from chain(constrain.steps(delta), retype.steps(delta), swap.steps(delta))
+    yield from chain(constrain.steps(delta), retype.steps(delta), swap.steps(delta), enums.values(delta))
 
 
 _OURS: dict[Phase, Callable[[Delta], Iterator[Step]]] = {
