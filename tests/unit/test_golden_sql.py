@@ -12,6 +12,7 @@ import pytest
 
 from phases import STEPS
 from phases.delta import Delta
+from phases.sql import catalog_sql, text
 from phases.step import (
     AwaitSnapshots,
     Batches,
@@ -26,6 +27,7 @@ from phases.step import (
     Step,
     Verify,
 )
+from phases.writes import write
 from tests.unit.deltas import hostile, plain, retyped, whole
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -65,7 +67,8 @@ def shown(step: Step) -> Iterator[str]:
         case AwaitSnapshots():
             yield f"-- guarded by {step.guard}"
         case Batches():
-            yield f"UPDATE {step.table} AS new SET {step.assignments} WHERE {step.differs}; -- guarded by {step.guard}"
+            statement = write(step, table=catalog_sql(step.table), rows=catalog_sql(step.differs))
+            yield f"{text(statement)}; -- guarded by {step.guard}"
         case Verify():
             yield f"SELECT {step.keys} FROM {step.table} AS new WHERE {step.differs}; -- guarded by {step.guard}"
             yield f"-- rows named by {', '.join(step.key_names)}; {'repaired' if step.repair else 'not repaired'}"
