@@ -37,7 +37,8 @@ def read_catalog(context: Context, plan: Plan, resolved: Collection[Table] = ())
     """
     wanted: dict[str, Wanted] = {}
     for change in plan.changes:
-        wanted[change.table] = wanted.get(change.table, Wanted()) | change.wanted
+        for table, each in {change.table: change.wanted, **change.others}.items():
+            wanted[table] = wanted.get(table, Wanted()) | each
     named = {split_table(table) for table in wanted}
     requests = {
         table: Request(_resolved(split_table(table), [each for each in resolved if each not in named]), each)

@@ -12,7 +12,7 @@ from orchestrator import database
 from orchestrator.claimed import claimed
 from orchestrator.compiler import compile_plan
 from orchestrator.context import Context, connected, journal, require_direct, require_run
-from orchestrator.drift import check_drift, without_ours
+from orchestrator.drift import check_drift, tables_of, without_ours
 from orchestrator.errors import (
     CatalogDrifted,
     GateClosed,
@@ -241,7 +241,7 @@ def refresh(context: Context, name: str) -> Run:
             f'"{name}" exchanges columns in constrain, which has begun: the tables no longer show what it started from',
             f"undo the run with orchestrator abort {name} and start again",
         )
-    catalog = without_ours(read_catalog(context, plan, [delta.table for delta in stored]), stored)
+    catalog = without_ours(read_catalog(context, plan, tables_of(stored)), stored)
     program = compile_plan(plan, catalog)
     begun = {row.phase for row in rows if row.phase == run.phase or row.phase.begins_before(run.phase)}
     if run.status is Status.PLANNED:

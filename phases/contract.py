@@ -118,7 +118,7 @@ def _switch(delta: Delta) -> Iterator[Composable]:
     """In one transaction under ACCESS EXCLUSIVE, catalog only. No CASCADE: what nobody foresaw stops it, unharmed."""
     table = qualified(delta.table)
     if delta.sync is not None:
-        yield require_trigger(delta.table, delta.sync)
+        yield require_trigger(delta.table, delta.sync.trigger)
         yield from dual_write.drop(delta.table, delta.sync)
     yield from take_over(delta.table, _last_moves(delta))
     for column in delta.drop:

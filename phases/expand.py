@@ -70,7 +70,7 @@ def steps(delta: Delta) -> Iterator[Step]:
     writer gave a value.
     """
     for new in delta.create:
-        yield _create_table(delta.table, new)
+        yield create_table(delta.table, new)
     for rename in delta.rename_tables:
         yield _create_view(delta.table, rename)
     locks = (lock(LockMode.ACCESS_EXCLUSIVE, delta.table),)
@@ -138,7 +138,7 @@ def _add(table: Table, column: NewColumn) -> Iterator[Composable]:
     yield from grants(column.grants, qualified(table), column.name)
 
 
-def _create_table(table: Table, new: NewTable) -> Statement:
+def create_table(table: Table, new: NewTable) -> Statement:
     """Nobody sees it before it is complete. Its undo drops it only while it is empty."""
     locks = (lock(LockMode.ACCESS_EXCLUSIVE, table),)
     drop = DROP_TABLE.format(table=qualified(table))

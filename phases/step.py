@@ -159,6 +159,8 @@ class Insertion:
     """Those of the columns by which a row is known."""
     replaces: bool = False
     """A row that is there already is set right, where it differs: of a repair. Else it is left to the trigger."""
+    creates: bool = True
+    """False: none is made there; those that are there are set right."""
 
 
 @dataclass(frozen=True, kw_only=True)

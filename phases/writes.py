@@ -29,6 +29,12 @@ COPY = SQL(
 REPLACE = SQL(
     "UPDATE SET {assignments} WHERE pg_catalog.record_image_ne(ROW({stored}), ROW({wanted}))"
 )
+# where no row is to be made. The rows of the source are read, and locked, before any there is compared
+BRING = SQL(
+    "WITH source ({columns}) AS MATERIALIZED (SELECT {values} FROM {table} AS new WHERE {rows} FOR SHARE OF new{skip})"
+    " UPDATE {target} AS other SET {assignments} FROM source"
+    " WHERE {same_key} AND pg_catalog.record_image_ne(ROW({stored}), ROW({wanted}))"
+)
 
 
 def write(step: Batches, *, table: Composable, rows: Composable, unlocked: bool = False) -> Composable:
@@ -45,6 +51,8 @@ def write(step: Batches, *, table: Composable, rows: Composable, unlocked: bool 
 
 def _copy(insertion: Insertion, *, table: Composable, rows: Composable, unlocked: bool) -> Composable:
     others = [column for column in insertion.columns if column not in insertion.key]
+    if not insertion.creates:
+        return _bring(insertion, others, table=table, rows=rows, unlocked=unlocked)
     replaces = insertion.replaces and bool(others)
     return COPY.format(
         target=catalog_sql(insertion.table),
@@ -55,16 +63,33 @@ def _copy(insertion: Insertion, *, table: Composable, rows: Composable, unlocked
         strength=SQL("SHARE") if replaces else SQL("KEY SHARE"),
         skip=SQL(" SKIP LOCKED") if unlocked else SQL(""),
         key=names(insertion.key),
-        conflict=_replace(others) if replaces else SQL("NOTHING"),
+        conflict=REPLACE.format(**_replaced(others, "excluded")) if replaces else SQL("NOTHING"),
     )
 
 
-def _replace(columns: list[str]) -> Composable:
-    stored, wanted = ([Identifier(row, name) for name in columns] for row in ("other", "excluded"))
-    return REPLACE.format(
-        assignments=SQL(", ").join(
-            SQL("{} = {}").format(Identifier(name), value) for name, value in zip(columns, wanted, strict=True)
+def _bring(
+    insertion: Insertion, others: list[str], *, table: Composable, rows: Composable, unlocked: bool
+) -> Composable:
+    return BRING.format(
+        columns=names(insertion.columns),
+        values=SQL(", ").join(map(catalog_sql, insertion.values)),
+        table=table,
+        rows=rows,
+        skip=SQL(" SKIP LOCKED") if unlocked else SQL(""),
+        target=catalog_sql(insertion.table),
+        same_key=SQL(" AND ").join(
+            SQL("{} OPERATOR(pg_catalog.=) {}").format(Identifier("other", name), Identifier("source", name))
+            for name in insertion.key
         ),
-        stored=SQL(", ").join(stored),
-        wanted=SQL(", ").join(wanted),
+        **_replaced(others, "source"),
     )
+
+
+def _replaced(columns: list[str], row: str) -> dict[str, Composable]:
+    stored, wanted = ([Identifier(each, name) for name in columns] for each in ("other", row))
+    pairs = zip(columns, wanted, strict=True)
+    return {
+        "assignments": SQL(", ").join(SQL("{} = {}").format(Identifier(name), value) for name, value in pairs),
+        "stored": SQL(", ").join(stored),
+        "wanted": SQL(", ").join(wanted),
+    }

@@ -109,7 +109,7 @@ class Index:
     nulls_not_distinct: bool
     valid: bool
     definition: str | None
-    """All after `ON table`, as it is; of an index that has a successor."""
+    """All after `ON table`, as it is; of an index that has a successor, or comes along to another table."""
     successor: str | None
     tablespace: str | None
     comment: str | None

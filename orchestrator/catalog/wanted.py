@@ -294,6 +294,8 @@ class Wanted:
     """Who uses the table as a whole."""
     retypes: Mapping[str, Retyping] = field(default_factory=dict)
     """Columns whose indexes and constraints are to be rendered as they read under another type."""
+    carries: frozenset[str] = frozenset()
+    """Columns whose indexes are wanted as they are, to be made on another table."""
 
     @property
     def expressions(self) -> tuple[RowQuestion, ...]:
@@ -312,6 +314,7 @@ class Wanted:
             self.draft or other.draft,
             self.uses or other.uses,
             {**self.retypes, **other.retypes},
+            self.carries | other.carries,
         )
 
 
