@@ -96,23 +96,23 @@ ONE, TWO, THREE = (1, "one", "f1"), (2, None, None), (3, "three", None)
             [ONE, TWO, THREE, (4, "x", None)],
             [ONE, THREE, (4, "x", None)],
         ),
-        # keys that pass from one row to another in one statement: 3 goes first
+        # keys that pass from one row to the next in one statement
         (
-            "UPDATE users SET id = 10 - id WHERE id = 3; UPDATE users AS u SET id = v.n FROM (SELECT * FROM "
-            "(VALUES (7, 8), (1, 7)) AS v (o, n) ORDER BY o DESC) AS v WHERE id = v.o",
-            [TWO, (7, "one", "f1"), (8, "three", None)],
-            [(7, "one", "f1"), (8, "three", None)],
+            "INSERT INTO users (id, bio) VALUES (11, 'a'), (12, 'b'); UPDATE users SET id = id - 1 WHERE id > 10",
+            [ONE, TWO, THREE, (10, "a", None), (11, "b", None)],
+            [ONE, THREE, (10, "a", None), (11, "b", None)],
         ),
         (
-            "WITH gone AS (DELETE FROM users WHERE id = 1) INSERT INTO users VALUES (1, 'Ulm', 'again')",
+            "INSERT INTO users (id, bio) VALUES (11, 'a'), (12, 'b'); "
+            "UPDATE profiles SET user_id = user_id - 1 WHERE user_id > 10",
+            [ONE, TWO, THREE, (11, "b", None), (12, None, None)],
+            [ONE, THREE, (10, "a", None), (11, "b", None)],
+        ),
+        (
+            "WITH gone AS (DELETE FROM users WHERE id = 1 RETURNING id) "
+            "INSERT INTO users SELECT id, 'Ulm', 'again' FROM gone",
             [(1, "again", None), TWO, THREE],
             [(1, "again", None), THREE],
-        ),
-        (
-            "UPDATE profiles AS p SET user_id = v.n FROM (SELECT * FROM (VALUES (3, 2), (1, 3)) AS v (o, n) "
-            "ORDER BY o DESC) AS v WHERE user_id = v.o",
-            [(1, None, None), (2, "three", None), (3, "one", "f1")],
-            [(2, "three", None), (3, "one", "f1")],
         ),
         ("TRUNCATE users", [], []),
         ("TRUNCATE profiles", [(1, None, None), TWO, (3, None, None)], []),
