@@ -132,7 +132,7 @@ def left_behind(facts: TableFacts, columns: Collection[str], target: TableFacts)
         if target.exists:
             continue
         if column.grants:
-            yield f'privileges on column "{name}" alone do not come along: GRANT them on "{target.display}" after expand'
+            yield f'privileges on column "{name}" alone do not come along: GRANT them on "{target.display}"'
         if column.storage or column.compression or column.statistics is not None or column.options:
             yield f'settings of column "{name}" (storage, statistics, options) do not come along: {after}'
 

@@ -18,8 +18,8 @@ from orchestrator.planning import read_catalog
 from orchestrator.program import load_deltas
 from orchestrator.succession import dependent_refusals, table_refusals
 from phases.constrain import proof_of
-from phases.names import truncating
 from phases.delta import Delta, ForeignKey, Index, Statistics, Table, UniqueKey
+from phases.names import truncating
 from phases.step import Phase
 
 
@@ -105,10 +105,7 @@ def without_ours(catalog: Catalog, deltas: Sequence[Delta], swapped: Collection[
     moves = [move for delta in deltas for move in delta.moves]
     moved_to = {move.table for move in moves}
     made = {
-        (key.table, key.name)
-        for delta in deltas
-        for key in delta.foreign_keys
-        if delta.create or key.table in moved_to
+        (key.table, key.name) for delta in deltas for key in delta.foreign_keys if delta.create or key.table in moved_to
     }
     created = {move.table for move in moves if move.create is not None}
     triggers = [name for move in moves for name in (move.trigger, move.back_trigger)]

@@ -104,8 +104,8 @@ class Relocation(Change):
             yield f'"{name}" gets its value by itself', "leave it where it is, or drop the expression or identity first"
         elif column.default is not None:
             yield (
-                f'column "{name}" has a default: where newer code leaves it out in "{facts.display}", it would count as '
-                "a value that somebody wrote",
+                f'column "{name}" has a default: where newer code leaves it out in "{facts.display}", it would '
+                "count as a value that somebody wrote",
                 "let the application give the value, and drop the default first, in a plan of its own (drop_default)",
             )
         if column.security_label:

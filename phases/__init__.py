@@ -7,7 +7,6 @@ from phases import backfill, constrain, contract, dual_write, expand, moving, ra
 from phases.delta import Delta
 from phases.step import Phase, Step
 
-
 _PARTS: dict[Phase, Sequence[Callable[[Delta], Iterator[Step]]]] = {
     Phase.EXPAND: (expand.steps, moving.expand),
     Phase.DUAL_WRITE: (dual_write.steps, moving.dual_write),

@@ -138,8 +138,11 @@ def _add(table: Table, column: NewColumn) -> Iterator[Composable]:
     yield from grants(column.grants, qualified(table), column.name)
 
 
-def create_table(table: Table, new: NewTable) -> Statement:
-    """Nobody sees it before it is complete. Its undo drops it only while it is empty."""
+def create_table(table: Table, new: NewTable, *, demanding: bool = True) -> Statement:
+    """Nobody sees it before it is complete. Its undo drops it only while it is empty.
+
+    `demanding`: an abort does not begin while it is not. Else it is emptied by the time that its undo comes.
+    """
     locks = (lock(LockMode.ACCESS_EXCLUSIVE, table),)
     drop = DROP_TABLE.format(table=qualified(table))
     return Statement(
@@ -151,7 +154,7 @@ def create_table(table: Table, new: NewTable) -> Statement:
                 title=f"drop table {table.name}",
                 sql=(text(_require_empty(table, LOCK_TABLE.format(table=qualified(table)))), text(drop)),
                 locks=locks,
-                require=text(_require_empty(table, SQL(""))),
+                require=text(_require_empty(table, SQL(""))) if demanding else "",
             ),
         ),
     )

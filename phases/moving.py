@@ -237,8 +237,7 @@ def expand(delta: Delta) -> Iterator[Step]:
         if move.create is None:
             yield _look_for_homeless(delta, move)
             continue
-        created = create_table(move.table, move.create)
-        yield replace(created, undo=tuple(replace(undo, require="") for undo in created.undo))
+        yield create_table(move.table, move.create, demanding=False)
 
 
 def dual_write(delta: Delta) -> Iterator[Step]:
@@ -299,7 +298,7 @@ def contract(delta: Delta) -> Iterator[Step]:
     """Both triggers in one transaction with the columns: either alone would fail newer code, or undo what it does."""
     for move in delta.moves:
         yield Statement(
-            title=f"drop {', '.join(_here(move.columns))}, the triggers to {move.table.name}",
+            title=f"drop {', '.join(move.here)}, the triggers to {move.table.name}",
             sql=tuple(map(text, _part(delta.table, move))),
             guard=move.trigger,
             locks=_both(LockMode.ACCESS_EXCLUSIVE, delta.table, move.table),
@@ -316,6 +315,8 @@ def batches(source: Table, move: Move) -> Batches:
             columns=(*move.key_there, *move.there),
             values=tuple(map(text, of_row((*move.key_here, *move.here)))),
             key=move.key_there,
+            # the trigger there would bring back a value that was just changed here
+            holds=True,
             creates=move.create is not None,
         ),
         differs=text(_lacks(move) if move.create else _differs(move)),

@@ -159,6 +159,8 @@ class Insertion:
     """Those of the columns by which a row is known."""
     replaces: bool = False
     """A row that is there already is set right, where it differs: of a repair. Else it is left to the trigger."""
+    holds: bool = False
+    """Nobody may update the source's rows until theirs are there: another trigger would take them for news."""
     creates: bool = True
     """False: none is made there; those that are there are set right."""
 

@@ -26,9 +26,7 @@ COPY = SQL(
     " FOR {strength} OF new{skip} ON CONFLICT ({key}) DO {conflict}"
 )
 # here FOR SHARE: a row that is there must not be set to what its source was a moment ago
-REPLACE = SQL(
-    "UPDATE SET {assignments} WHERE pg_catalog.record_image_ne(ROW({stored}), ROW({wanted}))"
-)
+REPLACE = SQL("UPDATE SET {assignments} WHERE pg_catalog.record_image_ne(ROW({stored}), ROW({wanted}))")
 # where no row is to be made. The rows of the source are read, and locked, before any there is compared
 BRING = SQL(
     "WITH source ({columns}) AS MATERIALIZED (SELECT {values} FROM {table} AS new WHERE {rows} FOR SHARE OF new{skip})"
@@ -38,7 +36,7 @@ BRING = SQL(
 
 
 def write(step: Batches, *, table: Composable, rows: Composable, unlocked: bool = False) -> Composable:
-    """The statement on the rows of `table` for which `rows` holds; `unlocked`: without those that somebody has locked."""
+    """The statement on the rows of `table` for which `rows` holds; `unlocked`: of those that nobody has."""
     differs = catalog_sql(step.differs)
     if step.insertion is not None:
         return _copy(step.insertion, table=table, rows=rows, unlocked=unlocked)
@@ -60,7 +58,7 @@ def _copy(insertion: Insertion, *, table: Composable, rows: Composable, unlocked
         values=SQL(", ").join(map(catalog_sql, insertion.values)),
         table=table,
         rows=rows,
-        strength=SQL("SHARE") if replaces else SQL("KEY SHARE"),
+        strength=SQL("SHARE") if replaces or insertion.holds else SQL("KEY SHARE"),
         skip=SQL(" SKIP LOCKED") if unlocked else SQL(""),
         key=names(insertion.key),
         conflict=REPLACE.format(**_replaced(others, "excluded")) if replaces else SQL("NOTHING"),

@@ -66,9 +66,7 @@ class ExtractTable(Relocation):
     def _new_table(self, facts: TableFacts, target: TableFacts) -> NewTable:
         table, taken = target.table, target.taken_names
         keyed = (self._column(facts, here, there, not_null=True) for here, there in self.key.items())
-        primary = TableKey(
-            name=names.fit(f"{table.name}_pkey"), columns=tuple(self.key.values()), primary=True
-        )
+        primary = TableKey(name=names.fit(f"{table.name}_pkey"), columns=tuple(self.key.values()), primary=True)
         return NewTable(
             name=table.name,
             columns=(*keyed, *(self._column(facts, column, column) for column in self.columns)),
@@ -132,8 +130,8 @@ class ExtractTable(Relocation):
         yield from self.leaving_warnings(facts, target)
         yield from carrying.left_behind(facts, self.columns, target)
         yield (
-            f'where newer code locks a row of "{target.display}" without writing it, and then that of "{facts.display}", '
-            "while older code writes it, one of the two may be the victim of a deadlock"
+            f'where newer code locks a row of "{target.display}" without writing it, and then the one of '
+            f'"{facts.display}", while older code writes that, one of the two may be the victim of a deadlock'
         )
         for publication in facts.publications:
             yield f'"{target.display}" is not published by "{publication}": add it there after expand'

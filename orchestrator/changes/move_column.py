@@ -95,7 +95,7 @@ class MoveColumn(Relocation):
                 yield f'trigger "{trigger.name}" fires until contract where older code writes "{facts.display}"{more}'
         yield (
             f'a row of "{facts.display}" and that of "{target.display}" are written together until contract: code that '
-            f'locks or writes the latter first, and then the former, while older code changes {", ".join(self.columns)} '
+            f"locks or writes the latter before the former, while older code changes {', '.join(self.columns)} "
             "of that row, can be the victim of a deadlock, or make it one"
         )
         yield (

@@ -16,7 +16,7 @@ from orchestrator.plan import parse
 from orchestrator.planning import make_program
 from phases.step import Phase
 from tests.fixtures.database import CreateDatabase, CreateRole, Database
-from tests.fixtures.locks import blocked_by, holding, wait_until
+from tests.fixtures.locks import holding, wait_until
 from tests.fixtures.runs import Migration, context_of, init
 from tests.fixtures.shops import NAME, WIDE, WIDE_ROWS, OpenShop
 
@@ -77,8 +77,16 @@ ONE, TWO, THREE = (1, "one", "f1"), (2, None, None), (3, "three", None)
         ("UPDATE users SET city = 'Bonn'", [ONE, TWO, THREE], [ONE, THREE]),
         ("UPDATE users SET id = 9 WHERE id = 1", [TWO, THREE, (9, "one", "f1")], [THREE, (9, "one", "f1")]),
         ("DELETE FROM users WHERE id = 1", [TWO, THREE], [THREE]),
-        ("INSERT INTO users (id, bio) VALUES (4, 'x')", [ONE, TWO, THREE, (4, "x", None)], [ONE, THREE, (4, "x", None)]),
-        ("UPDATE profiles SET bio = 'new' WHERE user_id = 1", [(1, "new", "f1"), TWO, THREE], [(1, "new", "f1"), THREE]),
+        (
+            "INSERT INTO users (id, bio) VALUES (4, 'x')",
+            [ONE, TWO, THREE, (4, "x", None)],
+            [ONE, THREE, (4, "x", None)],
+        ),
+        (
+            "UPDATE profiles SET bio = 'new' WHERE user_id = 1",
+            [(1, "new", "f1"), TWO, THREE],
+            [(1, "new", "f1"), THREE],
+        ),
         ("INSERT INTO profiles VALUES (2, 'x', 'y')", [ONE, (2, "x", "y"), THREE], [ONE, (2, "x", "y"), THREE]),
         ("DELETE FROM profiles WHERE user_id = 1", [(1, None, None), TWO, THREE], [THREE]),
         (
@@ -184,19 +192,21 @@ def test_two_who_write_the_same_row_in_both_tables_do_not_deadlock(
     database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN)
     failures: list[psycopg.Error] = []
     # newer code is first in the queue for the row there; by the time it has that, older code has the row here
-    with holding(database, "SELECT FROM profiles WHERE user_id = 1 FOR UPDATE") as gate:
-        with at_work(database, newer, failures):
-            wait_until(lambda: len(blocked_by(database, gate.pid)) == 1, what="newer code waits")
-            with at_work(database, older, failures):
-                wait_until(lambda: WAITING(database) == 2, what="older code waits as well")
-                gate.rollback()
+    with (
+        holding(database, "SELECT FROM profiles WHERE user_id = 1 FOR UPDATE") as gate,
+        at_work(database, newer, failures),
+    ):
+        wait_until(lambda: waiting(database) == 1, what="newer code waits")
+        with at_work(database, older, failures):
+            wait_until(lambda: waiting(database) == 2, what="older code waits as well")
+            gate.rollback()
     assert failures == []
     (_, bio, _), *_ = users(database)
     assert bio == "older"
     assert users(database)[0] == profiles(database)[0]
 
 
-def WAITING(database: Database) -> int:
+def waiting(database: Database) -> int:
     return int(database.fetch("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")[0][0])
 
 
@@ -233,17 +243,20 @@ def test_rows_that_were_written_behind_the_triggers_are_set_right(
     create_database: CreateDatabase, tmp_path: Path
 ) -> None:
     database, migration = moved(create_database, tmp_path, Phase.DUAL_WRITE)
-    database.execute("SET session_replication_role = replica; ALTER TABLE profiles DISABLE TRIGGER USER;"
-                     "INSERT INTO profiles VALUES (1, 'wrong'), (7, 'nobody'); ALTER TABLE profiles ENABLE TRIGGER USER")
+    database.execute(
+        "SET session_replication_role = replica; ALTER TABLE profiles DISABLE TRIGGER USER;"
+        "INSERT INTO profiles VALUES (1, 'wrong'), (2, 'x'), (7, 'nobody'); ALTER TABLE profiles ENABLE TRIGGER USER"
+    )
     migration.advance(Phase.BACKFILL)
-    assert profiles(database) == [ONE, THREE]
+    assert profiles(database) == [ONE, TWO, THREE]
     assert users(database) == [ONE, TWO, THREE]
 
 
 def test_contract_does_not_begin_while_a_value_would_be_lost(create_database: CreateDatabase, tmp_path: Path) -> None:
     database, migration = moved(create_database, tmp_path, Phase.CONSTRAIN)
-    database.execute("ALTER TABLE profiles DISABLE TRIGGER USER; DELETE FROM profiles; "
-                     "ALTER TABLE profiles ENABLE TRIGGER USER")
+    database.execute(
+        "ALTER TABLE profiles DISABLE TRIGGER USER; DELETE FROM profiles; ALTER TABLE profiles ENABLE TRIGGER USER"
+    )
     with pytest.raises(NotVerified, match="2 rows differ\n  id=1\n  id=3"):
         migration.advance(Phase.CONTRACT)
 
@@ -313,7 +326,7 @@ def test_what_could_not_be_kept_up_is_refused(
 def test_a_view_made_since_stops_contract_before_it_begins(create_database: CreateDatabase, tmp_path: Path) -> None:
     database, migration = moved(create_database, tmp_path, Phase.CONSTRAIN)
     database.execute("CREATE VIEW bios AS SELECT bio FROM users")
-    with pytest.raises(CatalogDrifted, match='view "bios" names column "bio"'):
+    with pytest.raises(CatalogDrifted, match='view "public.bios" names column "bio"'):
         migration.advance(Phase.CONTRACT)
     database.execute("DROP VIEW bios")
     runner.refresh(migration.context, migration.name)

@@ -132,7 +132,9 @@ def test_nothing_is_lost_of_what_is_not_copied_yet(
     assert users(database) == profiles(database) == expected
 
 
-def test_a_value_without_a_row_there_stops_the_run_and_contract(create_database: CreateDatabase, tmp_path: Path) -> None:
+def test_a_value_without_a_row_there_stops_the_run_and_contract(
+    create_database: CreateDatabase, tmp_path: Path
+) -> None:
     with pytest.raises(StepFailed, match="values that have no row in profiles: there are some\n  row id=3"):
         moved(create_database, tmp_path, Phase.EXPAND, TABLES + "DELETE FROM profiles WHERE user_id > 1")
     (tmp_path / "again").mkdir()
