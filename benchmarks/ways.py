@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from psycopg.sql import SQL, Identifier, Literal
 from benchmarks.bench import State, connect
 from benchmarks.ours import Orchestrator
 
+# some 20 ms
+COMPUTE = "SELECT sum(hashtext(n::text)) FROM generate_series(1, 80000) n"
 ONE_UPDATE = "UPDATE users SET email_address = email"
 KEYSET_FIRST = "SELECT id FROM users ORDER BY id LIMIT 1"
 KEYSET_NEXT = "SELECT id FROM users WHERE id >= %(first)s ORDER BY id LIMIT 1 OFFSET %(size)s"
@@ -87,6 +90,18 @@ def pgroll() -> Way:
 def ours(orchestrator: Orchestrator) -> Way:
     """With journal, claim, throttle, verification and all."""
     return Way(OURS, "guarded", orchestrator.backfill)
+
+
+def computing(seconds: float) -> Way:
+    """No backfill at all: a session that keeps one core busy for so long, reads no table, writes and locks nothing."""
+
+    def work(dsn: str) -> None:
+        ends = time.monotonic() + seconds
+        with connect(dsn) as connection:
+            while time.monotonic() < ends:
+                connection.execute(COMPUTE)
+
+    return Way("a session that only computes", "guarded", work)
 
 
 def one_update(dsn: str) -> None:

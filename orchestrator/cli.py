@@ -18,6 +18,7 @@ from phases.step import Phase
 
 if TYPE_CHECKING:
     from orchestrator.context import Context
+    from orchestrator.program import Program
     from orchestrator.view import View
 
 app = typer.Typer(
@@ -178,6 +179,7 @@ def _typed_database_url(context: typer.Context) -> str | None:
 @app.command()
 def init(
     sql: Annotated[bool, typer.Option("--sql", help="print the SQL and change nothing")] = False,
+    json: JsonFlag = False,
 ) -> None:
     """Create or upgrade the state schema "orchestrator".
 
@@ -192,13 +194,15 @@ def init(
 
     with connected(_context().engine(direct=True)) as connection:
         before, after = schema.upgrade(connection)
-    typer.echo(f"state schema at revision {after}" + (", as before" if before == after else ""))
+    text = f"state schema at revision {after}" + (", as before" if before == after else "")
+    _print({"revision": after, "before": before}, json=json, text=text)
 
 
 @app.command()
 def new(
     kind: Annotated[str, typer.Argument(help="kind of change, such as rename_column")],
     name: Annotated[str, typer.Argument(help="name of the plan, such as rename-email")],
+    json: JsonFlag = False,
 ) -> None:
     """Write a commented plan file to start from.
 
@@ -214,7 +218,7 @@ def new(
         raise PlanError(f"{path} exists already", "edit it, or choose another name")
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    typer.echo(path)
+    _print({"name": name, "file": str(path)}, json=json, text=str(path))
     _say(f"edit it, then: orchestrator plan {name}")
 
 
@@ -227,8 +231,14 @@ def plan(
     refresh: Annotated[
         bool, typer.Option("--refresh", help="compile the phases of a run that have not begun once more")
     ] = False,
+    check_data: Annotated[
+        bool, typer.Option("--check-data", help="read every row: which ones would stop a run?")
+    ] = False,
+    quiet: QuietFlag = False,
 ) -> None:
     """Show what a plan would do here: every step, its locks and bounds. Changes nothing.
+
+    With --check-data exit code 3 says that rows would stop a run.
 
     Example: orchestrator plan rename-email --sql
     """
@@ -243,18 +253,42 @@ def plan(
         raise UsageError("which plan?", "orchestrator plan NAME")
     from orchestrator import planning, runner
 
-    context = _context()
+    if check_data and (sql or refresh):
+        raise UsageError("--check-data reads rows, and prints no script", "leave out --sql and --refresh")
+    context = _context(quiet=quiet or json)
     if refresh:
         run = runner.refresh(context, name)
         typer.echo(f'the phases of run "{run.name}" that have not begun were compiled again')
         return
     wanted, program, catalog = planning.preview(context, name)
-    if json:
+    if check_data:
+        _check_data(context, program, json=json)
+    elif json:
         typer.echo(render.as_json(render.plan_json(program, catalog, context.settings)))
     elif sql:
         typer.echo(render.plan_sql(program, context.settings))
     else:
         typer.echo(render.plan_text(program, catalog, context.settings, wanted.backfill))
+
+
+def _check_data(context: Context, program: Program, *, json: bool) -> None:
+    from dataclasses import asdict
+
+    from orchestrator import render
+    from orchestrator.dry_run import check_data
+
+    found = check_data(context, program)
+    stops = any(each.stops for each in found)
+    if json:
+        typer.echo(render.as_json({"plan": program.plan, "stops": stops, "findings": [asdict(each) for each in found]}))
+    else:
+        typer.echo(render.findings(program.plan, found))
+    if stops:
+        _say(
+            f"hint: put these rows right, or write the plan so that it takes them; then look again with: "
+            f"orchestrator plan {program.plan} --check-data"
+        )
+        raise typer.Exit(ExitCode.GATE)
 
 
 @app.command()
@@ -377,7 +411,7 @@ def check(
 
 
 @app.command()
-def pause(name: OneRun = None, everything: AllFlag = False) -> None:
+def pause(name: OneRun = None, everything: AllFlag = False, json: JsonFlag = False) -> None:
     """Stop a run after the batch under way, or with --all every run; works from any machine.
 
     Example: orchestrator pause rename-email
@@ -385,16 +419,19 @@ def pause(name: OneRun = None, everything: AllFlag = False) -> None:
     from orchestrator import intent
 
     if _all_or_one(name, everything=everything):
-        stopped = ", ".join(run.name for run in intent.set_pause_all(_context(), pause=True)) or "there are none now"
-        typer.echo(f"all runs stop after the batch under way ({stopped}); lift it with: orchestrator resume --all")
+        paused = [run.name for run in intent.set_pause_all(_context(), pause=True)]
+        stopped = ", ".join(paused) or "there are none now"
+        text = f"all runs stop after the batch under way ({stopped}); lift it with: orchestrator resume --all"
+        _print({"paused": True, "all": True, "runs": paused}, json=json, text=text)
         return
     assert name is not None
     intent.set_pause(_context(), name, pause=True)
-    typer.echo(f"{name} stops after the batch under way; go on with: orchestrator resume {name}")
+    text = f"{name} stops after the batch under way; go on with: orchestrator resume {name}"
+    _print({"paused": True, "all": False, "runs": [name]}, json=json, text=text)
 
 
 @app.command()
-def resume(name: OneRun = None, everything: AllFlag = False) -> None:
+def resume(name: OneRun = None, everything: AllFlag = False, json: JsonFlag = False) -> None:
     """Lift a pause, or with --all the one of every run; `advance` then goes on where it stopped.
 
     A run that was paused by its name stays so when the pause of all is lifted.
@@ -405,11 +442,13 @@ def resume(name: OneRun = None, everything: AllFlag = False) -> None:
 
     if _all_or_one(name, everything=everything):
         runs = intent.set_pause_all(_context(), pause=False)
-        typer.echo("\n".join(["all runs may go on", *(f"orchestrator advance {run.name}" for run in runs)]))
+        text = "\n".join(["all runs may go on", *(f"orchestrator advance {run.name}" for run in runs)])
+        _print({"paused": False, "all": True, "runs": [run.name for run in runs]}, json=json, text=text)
         return
     assert name is not None
     run = intent.set_pause(_context(), name, pause=False)
-    typer.echo(f"{run.name} may go on: orchestrator advance {run.name}")
+    text = f"{run.name} may go on: orchestrator advance {run.name}"
+    _print({"paused": False, "all": False, "runs": [run.name]}, json=json, text=text)
 
 
 def _all_or_one(name: str | None, *, everything: bool) -> bool:
@@ -422,6 +461,7 @@ def _all_or_one(name: str | None, *, everything: bool) -> bool:
 def set_(
     name: RunName,
     assignment: Annotated[str, typer.Argument(metavar="KEY=VALUE", help="such as target_batch_ms=100")],
+    json: JsonFlag = False,
 ) -> None:
     """Tune a knob of the backfill, also while it runs.
 
@@ -432,7 +472,8 @@ def set_(
     key, separator, value = assignment.partition("=")
     if not separator:
         raise UsageError(f'"{assignment}" is not KEY=VALUE', "such as target_batch_ms=100")
-    typer.echo(f"{name}: {intent.set_knob(_context(), name, key.strip(), value.strip())}")
+    change, now = intent.set_knob(_context(), name, key.strip(), value.strip())
+    _print({"name": name, "knob": key.strip(), "value": now}, json=json, text=f"{name}: {change}")
 
 
 @app.command()
@@ -460,11 +501,14 @@ def abort(
     withdraw: Annotated[
         bool, typer.Option("--withdraw", help="of an aborted run: no release needs it any more, check may forget it")
     ] = False,
+    confirm_loss: Annotated[
+        bool, typer.Option("--confirm-loss", help="yes, drop what newer code has written to columns that go")
+    ] = False,
     take_over: TakeOverFlag = False,
     json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Undo everything done so far; possible until contract.
+    """Undo everything done so far; possible until contract. Asks before it drops what newer code has written.
 
     Example: orchestrator abort rename-email
     """
@@ -475,7 +519,7 @@ def abort(
         runner.withdraw(context, name)
         typer.echo(f"{name} is withdrawn: check no longer counts it")
         return
-    run = runner.abort(context, name, take_over=take_over)
+    run = runner.abort(context, name, take_over=take_over, confirm_loss=confirm_loss)
     typer.echo(render.as_json(render.run_json(run)) if json else f"{run.name}: {run.status}")
 
 
@@ -528,7 +572,6 @@ def lint(
     Example: orchestrator --database-url postgresql://localhost/shop lint db/*.sql alembic/versions/0042_names.py
     """
     from orchestrator.lint import lint as read
-    from orchestrator.lint import show
     from orchestrator.lint.rules import Level
 
     report = read(
@@ -538,6 +581,9 @@ def lint(
         exclude=exclude or (),
         level=Level(level),
     )
+    # not earlier: without the extra this would fail in its own way
+    from orchestrator.lint import show
+
     if json:
         typer.echo(show.as_json(report))
     elif report.findings or report.problems:
@@ -588,6 +634,12 @@ def _guarded(call: Callable[[], Any]) -> None:
     except KeyboardInterrupt:
         _say("interrupted")
         sys.exit(ExitCode.STOPPED)
+
+
+def _print(value: Any, *, json: bool, text: str) -> None:
+    from orchestrator import render
+
+    typer.echo(render.as_json(value) if json else text)
 
 
 def _say(text: str) -> None:

@@ -11,6 +11,7 @@ from orchestrator import database
 from orchestrator.backfill.relations import Relation, relations
 from orchestrator.context import Context, connected, journal, require_run
 from orchestrator.errors import IllegalTransition
+from orchestrator.inspecting import shown
 from orchestrator.journal import store
 from orchestrator.journal.states import Status
 from orchestrator.program import load_step
@@ -83,7 +84,7 @@ def _compare_one(connection: Connection, step: Verify, relation: Relation) -> Co
             found = database.fetch(connection, text(COMPARE.format(**parts)))[0]
             if found["differences"] and len(keys) < SAMPLE:
                 sample = database.fetch(connection, text(FIRST.format(**parts, limit=Literal(SAMPLE - len(keys)))))
-                keys += [", ".join(f"{key}={value!r}" for key, value in row.items()) for row in sample]
+                keys += map(shown, sample)
         rows, differences, first = rows + found["rows"], differences + found["differences"], end
     return Comparison(table=relation.name, rows=rows, differences=differences, keys=tuple(keys))
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 
-from orchestrator.catalog import Catalog
+from orchestrator import joint
+from orchestrator.catalog import Catalog, ForeignKey
 from orchestrator.changes import Change
 from orchestrator.errors import PlanRefused
 from orchestrator.plan import Plan
@@ -14,7 +15,7 @@ from orchestrator.program import Placed, Program
 from orchestrator.succession import listed
 from phases import STEPS
 from phases.delta import Delta, Table
-from phases.step import Inspect, Phase, Statement, Step, Verify
+from phases.step import BuildIndex, Inspect, Phase, Reindex, Statement, Step, Verify
 
 Refusal = tuple[str, str]
 
@@ -30,6 +31,9 @@ def compile_plan(plan: Plan, catalog: Catalog) -> Program:
     if refusals:
         raise PlanRefused(plan.name, list(dict.fromkeys(refusals)))
     deltas = deltas_of(plan, catalog)
+    refusals = list(_together(deltas))
+    if refusals:
+        raise PlanRefused(plan.name, refusals)
     placed = [(phase, step) for phase in Phase for step in _steps(phase, deltas)]
     return Program(
         plan=plan.name,
@@ -41,13 +45,29 @@ def compile_plan(plan: Plan, catalog: Catalog) -> Program:
         removes=tuple(each for delta in deltas for each in delta.removes),
         adds=tuple(each for delta in deltas for each in delta.adds),
         warnings=tuple(
-            dict.fromkeys(warning for change in plan.changes for warning in change.warnings(catalog, plan.name))
+            dict.fromkeys(
+                (
+                    *_server_warnings(catalog, [step for _, step in placed]),
+                    *(warning for change in plan.changes for warning in change.warnings(catalog, plan.name)),
+                )
+            )
         ),
     )
 
 
+def _server_warnings(catalog: Catalog, steps: Sequence[Step]) -> Iterable[str]:
+    builds = any(isinstance(step, BuildIndex | Reindex) for step in steps)
+    if builds and 140000 <= catalog.server_version < 140004:
+        yield (
+            "before 14.4 an index that PostgreSQL 14 builds concurrently may miss rows that are written meanwhile: "
+            "update the server first; what was built is checked by amcheck (bt_index_check with heapallindexed)"
+        )
+
+
 def _steps(phase: Phase, deltas: Sequence[Delta]) -> list[Step]:
     """The steps of a phase for all tables. What only looks comes first, before anything is made or dropped of one."""
+    if phase is Phase.CONTRACT:
+        deltas = joint.referred_first(deltas)
     steps = [step for delta in deltas for step in STEPS[phase](delta)]
     if phase is Phase.CONSTRAIN:
         steps.sort(key=lambda step: not isinstance(step, Inspect))
@@ -70,7 +90,7 @@ def deltas_of(plan: Plan, catalog: Catalog, changes: Sequence[Change] | None = N
     for change in plan.changes if changes is None else changes:
         for delta in change.deltas(catalog, plan.name):
             by_table.setdefault(f"{delta.table.schema}.{delta.table.name}", []).append(delta)
-    return tuple(map(_merged, by_table.values()))
+    return tuple(joint.referring_first(list(map(_merged, by_table.values()))))
 
 
 def _merged(deltas: Sequence[Delta]) -> Delta:
@@ -160,11 +180,66 @@ def _conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]
                     f'foreign key "{key.name}" ties "{facts.display}" to another table of this plan',
                     "make two plans of it, one after the other",
                 )
-            if len(ends) == 2 and all(not changed.get(end, set()).isdisjoint(columns) for end, columns in ends.items()):
+            tied = len(ends) == 2 and all(not changed.get(end, set()).isdisjoint(at) for end, at in ends.items())
+            if tied and not _alike(changes, catalog, key):
                 yield (
-                    f'foreign key "{key.name}" ties two tables of this plan together',
-                    "make two plans of it, one after the other",
+                    f'foreign key "{key.name}" ties two tables of this plan together, and its columns there are not '
+                    "changed in the same way",
+                    f'make two plans of it, one after the other: first of "{_display(key.references)}", then of '
+                    f'"{_display(key.table)}"',
                 )
+
+
+def _together(deltas: Sequence[Delta]) -> Iterable[Refusal]:
+    """What the changes of several tables have against each other, seen from what they make."""
+    if joint.in_a_circle(deltas):
+        yield (
+            "foreign keys tie the changed columns of this plan's tables together in a circle",
+            "make two plans of it, one after the other, so that none is about all tables of the circle",
+        )
+    made = Counter((delta.table.schema, name) for delta in deltas for name in _relations(delta))
+    for (schema, name), count in made.items():
+        if count > 1:
+            yield f'changes of {count} tables make "{name}" in schema "{schema}"', "give each another name"
+    dropped = {table for delta in deltas for table in delta.drop_tables}
+    for key in (key for delta in deltas for key in delta.foreign_keys):
+        if key.references in dropped:
+            yield (
+                f'foreign key "{key.rename_to or key.name}" refers to "{_display(key.references)}", which another '
+                "change of this plan drops",
+                "leave one of them out",
+            )
+
+
+def _relations(delta: Delta) -> set[str]:
+    """Names in the table's schema that what expand and constrain make takes: tables, views, indexes, sequences."""
+    made = {index.name for index in delta.indexes} | {rename.to for rename in delta.rename_tables}
+    made |= {column.sequence.name for column in delta.add if column.sequence is not None}
+    made |= {delta.sync.counter} if delta.sync else set()
+    for new in delta.create:
+        made |= {delta.table.name, *(key.name for key in new.keys), *(name for name, _ in new.indexes)}
+    return made
+
+
+def _alike(changes: Sequence[Change], catalog: Catalog, key: ForeignKey) -> bool:
+    """Whether the columns at both ends of a foreign key get successors that hold the same, so that it ties them too."""
+    ways = {
+        (catalog.table(change.table).table, column): way
+        for change in changes
+        for column, way in change.alike(catalog).items()
+    }
+    touched = {(catalog.table(change.table).table, column) for change in changes for column in change.touches}
+    for column, referenced in zip(key.columns, key.referenced_columns, strict=True):
+        ends = ((key.table, column), (key.references, referenced))
+        if touched.isdisjoint(ends):
+            continue
+        if any(end not in ways for end in ends) or ways[ends[0]] != ways[ends[1]]:
+            return False
+    return True
+
+
+def _display(table: Table) -> str:
+    return f"{table.schema}.{table.name}"
 
 
 def _object_conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from orchestrator.catalog import ForeignKey, Index, TableFacts
+from orchestrator.dropping import dropped
 from orchestrator.succession import Refusal, dependent_refusals, listed, table_refusals
-from phases.delta import Delta, DroppedForeignKey, Table
+from phases.delta import Delta, Dropped, Table
 
 
 def departure(facts: TableFacts, gone: Collection[str]) -> Delta:
@@ -15,10 +16,16 @@ def departure(facts: TableFacts, gone: Collection[str]) -> Delta:
         table=facts.table,
         key=facts.primary_key,
         drop=tuple(gone),
-        drop_indexes=tuple(index.name for index in _indexes(facts, gone) if index.constraint is None),
-        drop_foreign_keys=tuple(
-            DroppedForeignKey(table=key.table, name=key.name, references=key.references)
-            for key in _foreign_keys(facts, gone)
+        drop_indexes=tuple(
+            Dropped(name=index.name, definition=index.current)
+            for index in _indexes(facts, gone)
+            if index.constraint is None
+        ),
+        drop_foreign_keys=tuple(map(dropped, _foreign_keys(facts, gone))),
+        drop_constraints=tuple(
+            Dropped(name=each.name, definition=each.definition)
+            for each in facts.constraints
+            if not set(gone).isdisjoint(each.reads) and each.kind in ("check", "unique", "exclude")
         ),
         drop_sequences=tuple(Table(each.schema, each.name) for each in facts.sequences if each.column in gone),
         removes=tuple(f"{facts.display}.{column}" for column in gone),
@@ -30,9 +37,7 @@ def table_departure(facts: TableFacts) -> Delta:
     return Delta(
         table=facts.table,
         key=facts.primary_key,
-        drop_foreign_keys=tuple(
-            DroppedForeignKey(table=key.table, name=key.name, references=key.references) for key in facts.foreign_keys
-        ),
+        drop_foreign_keys=tuple(map(dropped, facts.foreign_keys)),
         drop_tables=(facts.table,),
         removes=(facts.display,),
     )
@@ -136,6 +141,12 @@ def warnings(facts: TableFacts, gone: Collection[str]) -> Iterator[str]:
         others = [column for column in constraint.reads if column not in gone]
         if others and not set(gone).isdisjoint(constraint.reads) and constraint.kind != "primary_key":
             yield f'constraint "{constraint.name}" goes with {listed(gone)}, though it also reads {listed(others)}'
+
+    for each in facts.statistics:
+        if not set(gone).isdisjoint(each.reads):
+            others = [column for column in each.reads if column not in gone]
+            also = f", though they also cover {listed(others)}" if others else ""
+            yield f'statistics "{each.name}" go with {listed(gone)}{also}'
 
 
 def _indexes(facts: TableFacts, gone: Collection[str]) -> list[Index]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator import catalog as facts_of
-from phases.delta import ForeignKey, TableConstraint
+from phases.delta import DroppedForeignKey, ForeignKey, TableConstraint
 
 
 def after(constraint: facts_of.Constraint) -> TableConstraint:
@@ -74,4 +74,16 @@ def key_before(key: ForeignKey) -> facts_of.ForeignKey:
         partitioned=False,
         owned=True,
         relies_on=None,
+    )
+
+
+def dropped(key: facts_of.ForeignKey) -> DroppedForeignKey:
+    """A foreign key that goes."""
+    return DroppedForeignKey(
+        table=key.table,
+        name=key.name,
+        references=key.references,
+        columns=key.columns,
+        referenced_columns=key.referenced_columns,
+        actions=key.actions,
     )

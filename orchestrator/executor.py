@@ -14,10 +14,12 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential, wait_random
 
+from orchestrator import inspecting
 from orchestrator.backfill.loop import run_batches, run_verification
 from orchestrator.backfill.meter import Meter
 from orchestrator.database import fetch, primary_message, run, scalar, set_local, sqlstate
 from orchestrator.errors import LockNotObtained, NotVerified, StepFailed, StoppedOnRequest
+from orchestrator.inspecting import Found, shown
 from orchestrator.journal import store
 from orchestrator.journal.store import StepRow
 from orchestrator.program import load_step
@@ -543,15 +545,30 @@ class Executor:
     def _inspect(self, position: int, step: Inspect, done: Callable[[Connection], object]) -> None:
         """One read of the table, as VALIDATE would read it; it fails with the rows that VALIDATE would fail on."""
         with self.engine.begin() as connection:
-            set_local(connection, lock_timeout=0, statement_timeout=0, row_security="off", transaction_read_only="on")
+            inspecting.read_only(connection, self.settings, lock_timeout_ms=0)
             with self._translated(step, connection):
-                rows = fetch(connection, self.tagged(step.sql, position))
+                try:
+                    with connection.begin_nested():
+                        rows = fetch(connection, self.tagged(step.sql, position))
+                except DBAPIError as error:
+                    if step.rows is None or not inspecting.is_about_rows(error):
+                        raise
+                    found = inspecting.failing(connection, step.rows, run=self.name, check=self.claim.check)
+                    raise self._not_computed(step, error, found) from error
         if rows:
             raise StepFailed(
                 "\n".join((f"{step.title}: there are some", *map(_as_line, rows))),
                 f"nothing was changed; put these rows right, then: {self.again}",
             )
         self._note(done)
+
+    def _not_computed(self, step: Inspect, error: DBAPIError, found: Found) -> StepFailed:
+        """A condition that fails on rows: says which, each with the server's words for it."""
+        lines = (f"  {failure}" for failure in found.failures)
+        return StepFailed(
+            "\n".join((f"{step.title}: {primary_message(error)}", *lines)),
+            f"nothing was changed; put these rows right, then: {self.again}",
+        )
 
     def not_verified(self, step: Verify, rows: int, keys: list[str]) -> NotVerified:
         """The error of a comparison that failed."""
@@ -564,7 +581,7 @@ class Executor:
 
 
 def _as_line(row: RowMapping) -> str:
-    return f"  row {', '.join(f'{key}={value!r}' for key, value in row.items())}"
+    return f"  row {shown(row)}"
 
 
 def failed(title: str, error: DBAPIError, again: str) -> StepFailed:

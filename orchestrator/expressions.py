@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from orchestrator.catalog import TableFacts
-from orchestrator.catalog.wanted import AddedColumn, Cast, Computed, DefaultOf, Expression, Question
+from orchestrator.catalog.wanted import AddedColumn, Cast, Computed, DefaultOf, Expression, OfNulls, Question, Remade
 from orchestrator.succession import Refusal, listed
 from phases.delta import Value
 
@@ -40,6 +40,27 @@ def unstable(facts: TableFacts, questions: Iterable[Computed]) -> Iterator[Refus
                 "session or under other settings, and could not be verified",
                 "name what it depends on (AT TIME ZONE 'UTC', an explicit format), or wrap it in a function of yours "
                 "that is IMMUTABLE by rights",
+            )
+
+
+def remade(facts: TableFacts, question: OfNulls) -> Iterator[str]:
+    """Warnings: null in all new columns is how the trigger tells that nobody has written them."""
+    answer = facts.answers.get(question)
+    if isinstance(answer, Remade) and answer.columns:
+        yield (
+            f'where newer code leaves {listed(each.column for each in question.up)} null, "up" of what "down" gives '
+            f"for that is not null: until contract {listed(answer.columns)} will get that value"
+        )
+
+
+def once(facts: TableFacts, questions: Iterable[Computed]) -> Iterator[str]:
+    """Warnings: a value that is given once, and kept, may be another each time; nobody computes it again."""
+    for question in questions:
+        answer = facts.answers.get(question)
+        if isinstance(answer, Expression) and not answer.immutable:
+            yield (
+                f'"{question.expression}" is not immutable: each row keeps what it gives at the moment when it is '
+                "filled, with the rights and settings of whoever fills it, and no dry run computes it"
             )
 
 

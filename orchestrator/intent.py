@@ -26,8 +26,8 @@ def set_pause_all(context: Context, *, pause: bool) -> list[Run]:
         return [run for run in store.latest_runs(connection) if run.live]
 
 
-def set_knob(context: Context, name: str, key: str, value: str) -> str:
-    """Tunes a knob of a run, while it works or before; returns what it was and is."""
+def set_knob(context: Context, name: str, key: str, value: str) -> tuple[str, object]:
+    """Tunes a knob of a run, while it works or before; returns what it was and is, for people, and what it is."""
     with journal(context) as connection:
         run = require_run(connection, name)
         before = store.control(connection, run.id).knobs
@@ -35,4 +35,4 @@ def set_knob(context: Context, name: str, key: str, value: str) -> str:
         store.set_control(connection, run.id, knobs=after)
         change = f"{key}: {before.shown(key)} → {after.shown(key)}"
         store.add_event(connection, run.id, "intent", change)
-        return change
+        return change, getattr(after, key)

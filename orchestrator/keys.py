@@ -42,10 +42,6 @@ class KeyChange(Change):
         return Wanted(questions=(self.question,))
 
     @property
-    def touches(self) -> frozenset[str]:
-        return frozenset()
-
-    @property
     def objects(self) -> frozenset[str]:
         return frozenset({self.name})
 

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator import departure
 from orchestrator.catalog import Catalog, TableFacts
-from orchestrator.catalog.wanted import AddedColumn, Computed, Wanted
-from orchestrator.expressions import also_read, circular, rejected, unstable, value
+from orchestrator.catalog.wanted import AddedColumn, Computed, OfNulls, Wanted
+from orchestrator.expressions import also_read, circular, rejected, remade, unstable, value
 from orchestrator.succession import (
     Refusal,
     listed,
@@ -45,7 +45,7 @@ class Regrouping:
     @property
     def wanted(self) -> Wanted:
         """The new columns, and all expressions."""
-        return Wanted(questions=(*self._added, *self._up, *self._down))
+        return Wanted(questions=(*self._added, *self._up, *self._down, self._of_nulls))
 
     def delta(self, facts: TableFacts, plan: str) -> Delta:
         """One link between all of them; the old columns go at contract."""
@@ -84,6 +84,7 @@ class Regrouping:
         yield from sync_warnings(catalog, facts, self._sync(facts, plan), self.old)
         yield from departure.warnings(facts, self.old)
         yield from also_read(facts, self._up, self.old)
+        yield from remade(facts, self._of_nulls)
         for name, spec in self.new.items():
             if spec.not_null:
                 yield (
@@ -99,6 +100,10 @@ class Regrouping:
             always_given=any(facts.column(name).default is not None for name in self.old),
         )
         return sync_of(facts, plan, links=(link,))
+
+    @property
+    def _of_nulls(self) -> OfNulls:
+        return OfNulls(up=self._up, down=self._down)
 
     @property
     def _added(self) -> tuple[AddedColumn, ...]:

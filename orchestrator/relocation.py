@@ -49,11 +49,7 @@ class Relocation(Change):
             key=facts.primary_key,
             drop_indexes=departed.drop_indexes,
             drop_foreign_keys=departed.drop_foreign_keys,
-            drop_constraints=tuple(
-                each.name
-                for each in facts.constraints
-                if self.touches.intersection(each.reads) and each.kind in ("check", "unique", "exclude")
-            ),
+            drop_constraints=departed.drop_constraints,
             removes=departed.removes,
             adds=adds,
             loosen=tuple(loosening.loosened(facts, name) for name in self.columns if facts.column(name).not_null),

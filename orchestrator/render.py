@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from orchestrator.catalog import Catalog
     from orchestrator.comparison import Comparison
+    from orchestrator.dry_run import Finding
     from orchestrator.gate import Verdict
     from orchestrator.journal.measurements import Course
     from orchestrator.journal.windows import Worker
@@ -315,6 +316,26 @@ def plan_text(program: Program, catalog: Catalog, settings: Settings, knobs: Kno
     return "\n".join(lines)
 
 
+def findings(plan: str, found: Sequence[Finding]) -> str:
+    """What the rows that are there have to say about a plan."""
+    lines = []
+    for each in found:
+        rows = f"{each.rows:,} rows" if each.rows != 1 else "1 row"
+        if each.unforeseen:
+            lines.append(f"not known before the run: {each.title} on {each.table}: {each.unforeseen}")
+        elif each.silent:
+            lines.append(f"fine: {each.title} on {each.table}")
+        elif each.stops:
+            lines.append(f"stops the run: {each.title} on {each.table}{f': {rows}' if each.rows else ''}")
+        else:
+            lines.append(f"warning: {each.title} on {each.table}: {rows} would differ; who wrote last wins")
+        lines += [f"  {failure}" for failure in each.failures]
+        lines += [f"  row {key}" for key in each.keys]
+    if not found:
+        lines.append(f"nothing that plan {plan} does depends on the rows that are there")
+    return "\n".join(lines)
+
+
 def _effect(program: Program) -> str:
     removes, adds = ", ".join(program.removes), ", ".join(program.adds)
     if removes and adds:
@@ -456,6 +477,12 @@ class PlainReporter(Reporter):
             self._told[title] = progress.fraction
             self.line(f"  {progress_line(progress)}")
 
+    def fraction(self, title: str, done: float) -> None:
+        told = self._told.get(title, 0.0)
+        if told + self.EVERY <= done < 1:
+            self._told[title] = done
+            self.line(f"  {title}: {done:.0%}")
+
 
 class TerminalReporter(PlainReporter):
     """The same with a bar that moves, on a terminal."""
@@ -479,6 +506,12 @@ class TerminalReporter(PlainReporter):
             self._task = self._bar.add_task(title, total=1.0, about="")
             self._bar.start()
         self._bar.update(self._task, completed=progress.fraction, about=_about(progress))
+
+    def fraction(self, title: str, done: float) -> None:
+        if self._task is None:
+            self._task = self._bar.add_task(title, total=1.0, about=title)
+            self._bar.start()
+        self._bar.update(self._task, completed=done)
 
     def step_done(self, title: str, seconds: float, lock_wait_ms: float) -> None:
         self.close()

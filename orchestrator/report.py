@@ -56,3 +56,6 @@ class Reporter:
 
     def progress(self, title: str, progress: Progress) -> None:
         """A batch was committed."""
+
+    def fraction(self, title: str, done: float) -> None:
+        """A step that only reads has come so far, of 1."""

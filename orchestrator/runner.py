@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from orchestrator import database
+from orchestrator import database, inspecting
 from orchestrator.claimed import claimed
 from orchestrator.compiler import compile_plan
 from orchestrator.context import Context, connected, journal, require_direct, require_run
@@ -17,6 +19,7 @@ from orchestrator.errors import (
     CatalogDrifted,
     GateClosed,
     IllegalTransition,
+    LockNotObtained,
     PlanChanged,
     RunHeld,
     StoppedOnRequest,
@@ -270,11 +273,12 @@ def _same_steps(rows: Sequence[StepRow], placed: Sequence[Placed]) -> bool:
 # the way back
 
 
-def abort(context: Context, name: str, *, take_over: bool = False) -> Run:
+def abort(context: Context, name: str, *, take_over: bool = False, confirm_loss: bool = False) -> Run:
     """Undoes every step that was done or begun, last first, until the schema is what it was.
 
     Raises:
         IllegalTransition: contract has destroyed something already, or there is nothing to undo.
+        GateClosed: newer code has written what would be lost, and nobody has said that it may be.
     """
     with journal(context) as connection:
         run = require_run(connection, name)
@@ -292,6 +296,15 @@ def abort(context: Context, name: str, *, take_over: bool = False) -> Run:
         )
 
     _require_undoable(context, rows)
+    # of an abort that goes on, what is gone cannot be counted: it was confirmed when it began
+    lost = [] if run.status is Status.ABORTING else _lost_by_abort(context, run, rows)
+    if lost and not confirm_loss:
+        listing = "".join(f"\n  {each}" for each in lost)
+        raise GateClosed(
+            f"nothing was undone: what newer code has written would be lost{listing}",
+            f"copy it elsewhere if it is needed, and see to it that no newer release is running; then: "
+            f"orchestrator abort {name} --confirm-loss",
+        )
 
     def work(executor: Executor, held: Run) -> Run:
         executor.again = f"orchestrator abort {name}"
@@ -302,6 +315,10 @@ def abort(context: Context, name: str, *, take_over: bool = False) -> Run:
             executor.look_before_undo(row)
         if held.status is not Status.ABORTING:
             held = _move(executor, held, (held.phase, Status.ABORTING), "abort begins")
+            with executor.engine.begin() as connection:
+                for each in lost:
+                    executor.claim.fence(connection)
+                    store.add_event(connection, held.id, "loss", each)
         with executor.engine.begin() as connection:
             # workers elsewhere may have a batch under way; from here on none begins one
             windows.revoke(connection, held.id)
@@ -335,6 +352,35 @@ def _require_undoable(context: Context, rows: Sequence[StepRow]) -> None:
                 raise GateClosed(
                     f"nothing was undone: {database.primary_message(error)}", database.hint(error)
                 ) from error
+
+
+def _lost_by_abort(context: Context, run: Run, rows: Sequence[StepRow]) -> list[str]:
+    """What is nowhere else and goes with an abort: one read of the table for each column that may hold such values."""
+    steps = [load_step(row.payload) for row in rows if row.status in ("done", "started")]
+    undos = [undo for step in steps for undo in step.undo if isinstance(undo, Statement) and undo.loss]
+    used = run.has_finished(Phase.CONSTRAIN)
+    found = []
+    with connected(context.engine()) as connection:
+        for undo in undos:
+            if used or not undo.lost_when_used:
+                told = _told(context, connection, undo.loss)
+                found += [f"{undo.title}: {told}"] if told else []
+    return found
+
+
+def _told(context: Context, connection: Connection, query: str) -> Any:
+    try:
+        with connection.begin():
+            database.set_short(connection)
+            inspecting.read_only(connection, context.settings, lock_timeout_ms=context.settings.lock_timeout_ms)
+            return database.scalar(connection, query)
+    except DBAPIError as error:
+        match database.sqlstate(error):
+            case "42703" | "42P01":
+                return None  # somebody has dropped it: there is nothing left to lose
+            case "55P03":
+                raise LockNotObtained("a table of the run is locked by somebody", "try again") from error
+        raise
 
 
 def _destroyed(rows: Sequence[StepRow]) -> bool:

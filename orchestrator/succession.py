@@ -6,8 +6,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from orchestrator import catalog as facts_of
+from orchestrator import joint
 from orchestrator.catalog import INTEGERS, SYSTEM_COLUMNS, Catalog, TableFacts
 from orchestrator.catalog.wanted import AddedColumn, ColumnType
+from orchestrator.dropping import key_after
 from phases import names
 from phases.delta import (
     Default,
@@ -27,6 +29,8 @@ from phases.delta import (
     TriggerFunction,
     UniqueKey,
 )
+from phases.sql import names as names_of
+from phases.sql import text
 
 Refusal = tuple[str, str]
 """Why not, and what to do about it."""
@@ -34,6 +38,8 @@ Refusal = tuple[str, str]
 EXCLUSION_LIMIT_BYTES = 8 * 1024 * 1024
 """An exclusion constraint can only be built whole, under ACCESS EXCLUSIVE: allowed where that is a matter of
 milliseconds. A GiST index over 8 MB of rows took well under the default bound of a short lock where we measured."""
+
+_MOST_ROLES = 5
 
 _OURS = {"orchestrator", "information_schema"}
 
@@ -62,17 +68,20 @@ class Succession:
         *,
         links: tuple[Link, ...] | None = None,
         back: Link | None = None,
+        back_reads: tuple[str, ...] = (),
     ) -> None:
         """`links`: how the columns follow each other, where they are no copies. `back`: it is one column, whose
 
-        successor takes over its name at the end of constrain; this is how it follows from then on.
+        successor takes over its name at the end of constrain; this is how it follows from then on, and which other
+        columns are read for that.
         """
         self.catalog = catalog
         self.facts = facts
         self.renames = dict(renames)
         # what hangs on columns of several changes is made once, and named once
         self._all = dict(facts.renames)
-        self._back = back
+        self._back, self._back_reads = back, back_reads
+        self._copies = links is None
         self._seed = (plan, facts.display)
         self.sync = sync_of(
             facts,
@@ -95,6 +104,11 @@ class Succession:
             for key in facts.foreign_keys
             if (key.table == facts.table and not self.renames.keys().isdisjoint(key.columns))
             or (key.references == facts.table and not self.renames.keys().isdisjoint(key.referenced_columns))
+        )
+        # where columns at both ends get successors, the table that is referred to ties them
+        self._partners = {key: joint.other_end(catalog, facts, key) for key in self._foreign_keys}
+        self._own_keys = tuple(
+            key for key in self._foreign_keys if key.references == facts.table or self._partners[key] is None
         )
         self._sequences = tuple(each for each in facts.sequences if each.column in self.renames)
 
@@ -120,7 +134,7 @@ class Succession:
             constraints=tuple(
                 self._constraint(constraint) for constraint in self._constraints("not_null", "check", "exclude")
             ),
-            foreign_keys=tuple(map(self._foreign_key, self._foreign_keys)),
+            foreign_keys=tuple(map(self._foreign_key, self._own_keys)),
             statistics=tuple(self._statistics(each) for each in self.facts.statistics if self._reads(each)),
         )
         if self._back is not None:
@@ -182,7 +196,7 @@ class Succession:
                 left_identities=(shadow,) if moved.identity else (),
             )
 
-        early = [key.name for key in self._foreign_keys if self._stands_on_primary_key(key)]
+        early = [key.name for key in self._own_keys if self._stands_on_primary_key(key)]
         return replace(
             delta,
             removes=(),
@@ -199,9 +213,10 @@ class Succession:
                     column=column,
                     shadow=shadow,
                     back=back,
+                    reads=self._back_reads,
                     forth=moves(undo=False),
                     undo=moves(undo=True),
-                    foreign_keys=tuple(_as_it_is(key) for key in self._foreign_keys if key.name in early),
+                    foreign_keys=tuple(self._key_then(key) for key in self._own_keys if key.name in early),
                 ),
             ),
             trigger_functions=trigger_functions(facts),
@@ -219,6 +234,18 @@ class Succession:
             comment=index.comment,
             statistics=index.statistics,
             owned_by_constraint=True,
+        )
+
+    def _key_then(self, key: facts_of.ForeignKey) -> ForeignKey:
+        """A foreign key as it reads just before this table's columns are exchanged."""
+        partner, found = self._partners[key], key_after(key)
+        if partner is None:
+            return found
+        renames = dict(partner.renames)
+        return replace(
+            found,
+            columns=tuple(renames.get(column, column) for column in found.columns),
+            set_columns=tuple(renames.get(column, column) for column in found.set_columns),
         )
 
     def _stands_on_primary_key(self, key: facts_of.ForeignKey) -> bool:
@@ -357,15 +384,19 @@ class Succession:
             validated=constraint.validated,
             enforced=constraint.enforced,
             violated_by=constraint.violated_by,
+            # a value that is computed may break what the old one does not
+            inspected=not self._copies and constraint.validated and constraint.enforced,
             comment=constraint.comment,
             rename_to=rename_to,
         )
 
     def _foreign_key(self, key: facts_of.ForeignKey) -> ForeignKey:
-        here = self.facts.table
+        here, partner = self.facts.table, self._partners[key]
+        # a column that refers has been exchanged by then, and has its name
+        others = dict(partner.renames) if partner is not None and self._back is None else {}
 
         def renamed(table: object, columns: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(self._all.get(c, c) for c in columns) if table == here else columns
+            return tuple((self._all if table == here else others).get(column, column) for column in columns)
 
         if key.table == here:
             name, rename_to = self._named(key.name)
@@ -470,22 +501,6 @@ class Succession:
             )
 
 
-def _as_it_is(key: facts_of.ForeignKey) -> ForeignKey:
-    return ForeignKey(
-        table=key.table,
-        name=key.name,
-        columns=key.columns,
-        references=key.references,
-        referenced_columns=key.referenced_columns,
-        actions=key.actions,
-        set_columns=key.set_columns,
-        deferral=key.deferral,
-        validated=key.validated,
-        enforced=key.enforced,
-        comment=key.comment,
-    )
-
-
 def trigger_functions(facts: TableFacts) -> tuple[TriggerFunction, ...]:
     """Functions of the table's own triggers that sessions have to compile anew when a type changes under a name."""
     found = (
@@ -579,6 +594,14 @@ def table_refusals(facts: TableFacts) -> Iterator[Refusal]:
         yield (
             f'row security hides rows of "{facts.display}" from our role',
             "connect as the owner without FORCE ROW LEVEL SECURITY, or as a role with BYPASSRLS",
+        )
+    for denied in facts.denied:
+        roles = denied.roles[:_MOST_ROLES]
+        others = f" and {len(denied.roles) - len(roles)} more" if len(denied.roles) > len(roles) else ""
+        yield (
+            f"what the plan computes takes {denied.privilege}, and {listed(roles)}{others}, who may write to "
+            f'"{facts.display}", lack it: their writes would fail',
+            f"GRANT {denied.privilege} TO {text(names_of(roles))}",
         )
 
 

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,8 +27,6 @@ logger = logging.getLogger(__name__)
 
 WATCH_S = 0.05
 """How often a waiting statement is looked at."""
-ASK_WAITERS_S = 0.03
-"""A statement that is done sooner keeps nobody waiting to speak of."""
 WORKER_BEAT_S = 5.0
 TOO_LONG = "it held its lock for too long"
 
@@ -53,15 +51,6 @@ SELECT 0, '', x.owner, 'prepared transaction', extract(epoch FROM clock_timestam
 FROM pg_catalog.pg_prepared_xacts x, blocking WHERE 0 = ANY (blocking.pids) AND x.database = current_database()
 ORDER BY age_s DESC
 """
-# other workers of the run do not count: pg_locks, because it shows the waiting of every user's sessions to everybody
-WAITERS = """
-WITH waiting AS MATERIALIZED (SELECT DISTINCT pid FROM pg_catalog.pg_locks WHERE NOT granted)
-SELECT EXISTS (
-  SELECT FROM waiting w
-  WHERE %(pid)s = ANY (pg_catalog.pg_blocking_pids(w.pid))
-    AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a
-                    WHERE a.pid = w.pid AND a.application_name = current_setting('application_name')))
-"""
 
 
 @dataclass
@@ -79,8 +68,6 @@ class Watched:
     seen: dict[int, Blocker] = field(default_factory=dict)
     waited_s: float = 0.0
     cancelled_for: str | None = None
-    awaited: bool = False
-    """Somebody waits, or waited, for a lock of the statement's transaction."""
 
     @property
     def elapsed_s(self) -> float:
@@ -296,7 +283,7 @@ class Watch(ABC):
                 self._lose(self._bereft(why, connection_died=True))
 
     def _attend(self, watched: Watched) -> None:
-        """Looks after a statement under way: cancels it if it must stop, else finds out who blocks it, and whom it."""
+        """Looks after a statement under way: cancels it if it must stop, else finds out who blocks it."""
         # under the mutex, so that the statement cannot end and another one be cancelled in its place
         with self._mutex:
             if watched not in self._watched:
@@ -306,13 +293,6 @@ class Watch(ABC):
             elif watched.stoppable and self._stop_reason is not None:
                 self._cancel(watched, self._stop_reason)
         self._name_blockers(watched)
-        if not watched.awaited and watched.elapsed_s > ASK_WAITERS_S:
-            watched.awaited = bool(self._ask(WAITERS, {"pid": watched.pid}))
-
-    def _ask(self, query: str, parameters: Mapping[str, Any]) -> Any:
-        with self._line:
-            assert self._connection is not None
-            return scalar(self._connection, query, parameters)
 
     def _name_blockers(self, watched: Watched) -> None:
         key = {"pid": watched.pid}

@@ -11,6 +11,7 @@ from phases.delta import Delta, ForeignKey, Index, NotNull, Statistics, Table, T
 from phases.names import derived, leftovers
 from phases.sql import catalog_sql, comment, lock, names, qualified, text
 from phases.step import BuildIndex, DropIndex, LockMode, Reindex, Statement, Step
+from phases.sync import filled
 
 CREATE_INDEX = SQL("CREATE {unique}INDEX CONCURRENTLY {name} ON {table} {definition}")
 REINDEX = SQL("REINDEX INDEX CONCURRENTLY {name}")
@@ -192,7 +193,7 @@ def _set_not_null(delta: Delta, column: str) -> Iterator[Step]:
     """SET NOT NULL scans the table under ACCESS EXCLUSIVE unless a valid check proves it: so a check comes first."""
     theirs = any(proof.column == column for proof in delta.proofs)
     if not theirs:
-        if column not in delta.no_nulls and not _filled(delta, column):
+        if column not in delta.no_nulls and not filled(delta, column):
             yield look_for_nulls(delta, column)
         yield from add_constraint(delta, _not_null_check(delta.table, column))
     table, name = qualified(delta.table), Identifier(column)
@@ -265,14 +266,6 @@ def _not_null_check(table: Table, column: str) -> TableConstraint:
         definition=text(IS_NOT_NULL.format(column=Identifier(column))),
         violated_by=text(IS_NULL.format(column=Identifier(column))),
     )
-
-
-def _filled(delta: Delta, column: str) -> bool:
-    """Whether the verification before has shown already that there are no nulls, or what it copies has none."""
-    if delta.sync is None:
-        return False
-    filled = {fill.value.column for fill in delta.sync.fills if fill.existing}
-    return column in filled or any(link.exact and column in link.new for link in delta.sync.links)
 
 
 def look_for_nulls(delta: Delta, column: str) -> Statement:

@@ -42,10 +42,10 @@ def steps(delta: Delta) -> Iterator[Step]:
             yield drop_index(delta.table, index.old_name)
     for dropped in delta.drop_foreign_keys:
         yield drop_constraint(dropped.table, dropped.name, dropped.references)
-    for name in delta.drop_indexes:
-        yield drop_index(delta.table, name)
-    for name in delta.drop_constraints:
-        yield drop_constraint(delta.table, name)
+    for gone in delta.drop_indexes:
+        yield drop_index(delta.table, gone.name)
+    for gone in delta.drop_constraints:
+        yield drop_constraint(delta.table, gone.name)
     for table in delta.drop_tables:
         yield _drop_table(table)
     for rename in delta.rename_tables:

@@ -130,6 +130,8 @@ class Fill:
     """Rows that are there already, and updates, too; else only an INSERT that leaves it out."""
     fires: bool = False
     """A foreign key checks the column, by triggers of its own: the backfill must not silence them."""
+    immutable: bool = False
+    """It is the same value whenever it is computed, and to compute it has no effect."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -359,6 +361,8 @@ class Swap:
     """The name of the new column before, of the old one after."""
     back: Link
     """The link between the two once they are exchanged: what the old column gets from the new one."""
+    reads: tuple[str, ...] = ()
+    """Other columns that are read for it."""
     forth: TakeOver
     undo: TakeOver
     foreign_keys: tuple[ForeignKey, ...] = ()
@@ -398,12 +402,23 @@ class Renamed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Dropped:
+    """An index or a constraint that goes at contract: this one, and no other that has its name by then."""
+
+    name: str
+    definition: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class DroppedForeignKey:
     """A foreign key that goes at contract, before its columns: to drop it locks both of its tables."""
 
     table: Table
     name: str
     references: Table
+    columns: tuple[str, ...] = ()
+    referenced_columns: tuple[str, ...] = ()
+    actions: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -547,7 +562,7 @@ class Delta:
     trigger_functions: tuple[TriggerFunction, ...] = ()
     """Functions that open sessions have to compile anew when the type of a column changes under its name."""
     drop_foreign_keys: tuple[DroppedForeignKey, ...] = ()
-    drop_indexes: tuple[str, ...] = ()
+    drop_indexes: tuple[Dropped, ...] = ()
     """Indexes that go at contract without a successor, concurrently."""
     reindex: tuple[str, ...] = ()
     """Indexes that are built anew, under their own names."""
@@ -556,7 +571,7 @@ class Delta:
     lift: tuple[TableConstraint, ...] = ()
     """Constraints that expand drops, so that newer code may break them; an abort adds them again."""
     lift_foreign_keys: tuple[ForeignKey, ...] = ()
-    drop_constraints: tuple[str, ...] = ()
+    drop_constraints: tuple[Dropped, ...] = ()
     """Constraints that go at contract without a successor; foreign keys are in `drop_foreign_keys`."""
     rename_constraints: tuple[Renamed, ...] = ()
     drop_sequences: tuple[Table, ...] = ()

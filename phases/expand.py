@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from phases import inspection
+from phases import inspection, loss
 from phases.constrain import DROP_NOT_NULL, add_constraint, add_foreign_key, drop_constraint, restore_not_null
 from phases.delta import Delta, NewColumn, NewTable, Table, TableColumn, TableKey, TableRename
 from phases.setting import change
@@ -69,6 +69,7 @@ def steps(delta: Delta) -> Iterator[Step]:
     A column that takes over from another has no default before contract: it would hide from the trigger whether a
     writer gave a value.
     """
+    yield from inspection.trial(delta)
     for new in delta.create:
         yield create_table(delta.table, new)
     for rename in delta.rename_tables:
@@ -76,11 +77,20 @@ def steps(delta: Delta) -> Iterator[Step]:
     locks = (lock(LockMode.ACCESS_EXCLUSIVE, delta.table),)
     for column in delta.add:
         drop = DROP_COLUMN.format(table=qualified(delta.table), column=Identifier(column.name))
+        lost, unsure = loss.of_column(delta, column)
         yield Statement(
             title=f"add column {column.name}",
             sql=tuple(map(text, _add(delta.table, column))),
             locks=locks,
-            undo=(Statement(title=f"drop column {column.name}", sql=(text(drop),), locks=locks),),
+            undo=(
+                Statement(
+                    title=f"drop column {column.name}",
+                    sql=(text(drop),),
+                    locks=locks,
+                    loss=lost,
+                    lost_when_used=unsure,
+                ),
+            ),
         )
     for setting in delta.settings:
         if not setting.at_contract:

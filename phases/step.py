@@ -74,7 +74,10 @@ class Statement:
     require: str = ""
     """Of an undo: raises while it may not run. Asked before an abort begins, and part of `sql` as well."""
     loss: str = ""
-    """A query that says how much is lost with it. Such steps come last in contract, and tell before they begin."""
+    """A query that says how much is lost with it, or gives nothing. In contract such steps come last, and tell before
+    they begin; of an undo it is asked before the abort begins."""
+    lost_when_used: bool = False
+    """Nobody can tell whether newer code has written that: it has not before constrain was done."""
     declared: bool = False
     """Its locks are what an author says, and nobody can know."""
     undo: tuple[Undo, ...] = ()
@@ -134,6 +137,18 @@ class Reindex:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Rows of a table, each for itself: a part of the table may be asked for its own."""
+
+    table: str
+    """Qualified and quoted."""
+    keys: str
+    """Select list that tells a reader which row it is."""
+    condition: str
+    """On a row, `new`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Inspect:
     """Looks for rows against which a later step would fail, before anything is made of it: reads only."""
 
@@ -141,6 +156,8 @@ class Inspect:
     sql: str
     """A query for the keys of the first of them; finding none is what lets the run go on."""
     locks: tuple[Lock, ...]
+    rows: Rows | None = None
+    """What the query looks for, where one row says it: those on which the query itself fails can then be named."""
     undo: tuple[Undo, ...] = ()
     op: Literal["inspect"] = "inspect"
     lock_class: LockClass = field(default=LockClass.LONG, init=False)

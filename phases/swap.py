@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from phases import backfill, dual_write
+from phases import backfill, dual_write, inspection
 from phases.constrain import add_foreign_key, drop_constraint
 from phases.delta import Delta, ForeignKey, Link, Swap, Sync, Table, TakeOver, TriggerFunction
 from phases.names import derived
@@ -51,6 +51,8 @@ def steps(delta: Delta) -> Iterator[Step]:
         guard=delta.sync.trigger,
         locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table), *sequence_locks(forth)),
         undo=(
+            # the trigger will run the other way again, and would hold for right what was written behind its back
+            *inspection.out_of_step(replace(delta, sync=after)),
             *_foreign_keys_back(delta),
             Statement(
                 title=f"swap {exchanged} back",

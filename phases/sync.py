@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from psycopg.sql import SQL, Composable, Identifier
 
-from phases.delta import Fill, Link, Sync, Value
+from phases.delta import Delta, Fill, Link, Sync, Value
 from phases.sql import catalog_sql
 
 SAME = SQL("pg_catalog.record_image_eq(ROW({a}), ROW({b}))")
@@ -89,6 +89,15 @@ def out_of_step(sync: Sync) -> Composable | None:
     """Condition on a row that the backfill has to update; None where there is no such row."""
     conditions = [*map(undone, sync.links), *(missing(fill) for fill in sync.fills if fill.existing)]
     return SQL(" OR ").join(conditions) if conditions else None
+
+
+def filled(delta: Delta, column: str) -> bool:
+    """Whether a verification shows that a column has no nulls, or what it copies has none."""
+    if delta.sync is None:
+        return False
+    fills = {fill.value.column for fill in delta.sync.fills if fill.existing}
+    copies = {value.column for link in delta.sync.links for value in link.up if value.type is None}
+    return column in fills | copies
 
 
 def assignments(sync: Sync) -> Iterator[Composable]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from psycopg.sql import SQL, Literal
+from psycopg.sql import SQL, Composable, Literal
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator.backfill import suspects
@@ -14,6 +15,7 @@ from orchestrator.backfill.update import ONE, range_of
 from orchestrator.backfill.worker import Worker
 from orchestrator.database import sqlstate
 from orchestrator.errors import StepFailed, StoppedOnRequest
+from orchestrator.inspecting import shown
 from orchestrator.watch import CANCELLED
 from phases.sql import catalog_sql, text
 from phases.step import Batches, Verify
@@ -70,7 +72,7 @@ class Compare:
             if not differ:
                 after = worker.save(batch, next_block=end, batch_blocks=self._pace.blocks)
         self._pace.took(milliseconds, end - first)
-        if batch.watched.awaited:
+        if batch.awaited:
             self._pace.awaited()
         if not differ:
             worker.committed(batch, after)
@@ -168,9 +170,9 @@ class Compare:
         return self._worker.timeout_ms(self._worker.executor.deadlock_timeout_ms)
 
     @property
-    def _table(self) -> SQL:
+    def _table(self) -> Composable:
         assert self._worker.window.name is not None
-        return catalog_sql(self._worker.window.name)  # type: ignore[return-value]
+        return catalog_sql(self._worker.window.name)
 
-    def _keys(self, found: list[object]) -> tuple[str, ...]:
-        return (*self._worker.window.keys, *map(suspects.shown, found))[:SAMPLE]
+    def _keys(self, found: Sequence[RowMapping]) -> tuple[str, ...]:
+        return (*self._worker.window.keys, *map(shown, found))[:SAMPLE]

@@ -8,6 +8,9 @@ FIRST_BLOCKS = 64
 """Half a megabyte: some thousand narrow rows, some milliseconds."""
 MOST_BLOCKS = 65_536
 GROWTH = 1.5
+GENTLE = 0.2
+"""What is added at most, where somebody has waited behind a batch not long ago; this much more each time."""
+EASING = 1.1
 SAMPLES = 5
 PANIC = 5
 """A batch this many times over target cuts the size to a tenth at once."""
@@ -25,6 +28,7 @@ class Pace:
     blocks: int = FIRST_BLOCKS
     most: int = MOST_BLOCKS
     _samples: list[float] = field(default_factory=list)
+    _more: float = GROWTH - 1
 
     def took(self, milliseconds: float, blocks: int) -> None:
         """A batch of `blocks` blocks was committed in so many milliseconds."""
@@ -35,7 +39,8 @@ class Pace:
             return
         self._samples.append(milliseconds)
         if max(self._samples) > self.target_ms or len(self._samples) >= SAMPLES:
-            factor = min(GROWTH, self.target_ms / max(*self._samples, 0.1))
+            factor = min(1 + self._more, self.target_ms / max(*self._samples, 0.1))
+            self._more = min(GROWTH - 1, self._more * EASING)
             # at one block, half as much again would still be one
             self._resize(max(int(self.blocks * factor), self.blocks + 1 if factor > 1 else 1))
 
@@ -54,8 +59,13 @@ class Pace:
         self._resize(self.blocks // 4)
 
     def awaited(self) -> None:
-        """Somebody waited behind a batch: the next one is smaller, and keeps nobody waiting for as long."""
+        """Somebody waited behind a batch: the next one is smaller, and keeps nobody waiting for as long.
+
+        A batch of half the size meets a quarter of the waiters, each for half as long. So it grows with care from
+        there, and stays where one batch in twenty meets one.
+        """
         self._resize(self.blocks // 2)
+        self._more = GENTLE
 
     def _resize(self, blocks: int) -> None:
         self.blocks = max(1, min(self.most, blocks))

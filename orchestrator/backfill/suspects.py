@@ -11,6 +11,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator.database import fetch, primary_message, set_local, sqlstate
+from orchestrator.inspecting import shown
 from orchestrator.journal import badrows, store, windows
 from orchestrator.journal.badrows import BadRow
 from phases.sql import catalog_sql, text
@@ -175,9 +176,3 @@ def _place(connection: Connection, row: BadRow) -> RowMapping | None:
     """The relation as it is now; None where it has been dropped."""
     found = fetch(connection, PLACE, {"relation": row.relation})
     return found[0] if found else None
-
-
-def shown(row: object) -> str:
-    """The key of a row, for people."""
-    assert hasattr(row, "items")
-    return ", ".join(f"{name}={value!r}" for name, value in row.items())

@@ -154,7 +154,7 @@ class Update:
                 batch_blocks=self._pace.blocks,
                 stripes=span.stripes,
             )
-        self._learn(span, (time.monotonic() - batch.started) * 1000, awaited=batch.watched.awaited)
+        self._learn(span, (time.monotonic() - batch.started) * 1000, awaited=batch.awaited)
         worker.committed(batch, after)
         return Pass(updated, hot)
 

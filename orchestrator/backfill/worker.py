@@ -61,6 +61,8 @@ class Batching:
     held: Held
     watched: Watched
     started: float
+    awaited: bool = False
+    """Somebody waits for a lock of it: for a row, or for its table."""
 
 
 class Worker:
@@ -77,6 +79,8 @@ class Worker:
         self._knobs = crew.knobs
         self._last: Batch | None = None
         self._recent: deque[tuple[float, int]] = deque()
+        """When a batch ended, and the rows of all batches until then."""
+        self._rows = 0
         self._rate: float | None = None
         self._throttle = Throttle(self)
         self._job = job(self)
@@ -190,13 +194,14 @@ class Worker:
     def save(self, batch: Batching, **changes: Any) -> Window:
         """Cursor and counters, in the batch's own transaction. `committed` takes note of them."""
         milliseconds = (time.monotonic() - batch.started) * 1000
-        return windows.save(
+        after, batch.awaited = windows.save(
             batch.connection,
             self.window,
             batches=self.window.batches + 1,
             busy_ms=self.window.busy_ms + milliseconds,
             **changes,
         )
+        return after
 
     def committed(self, batch: Batching, after: Window) -> None:
         """After a transaction: the place to tell and to obey."""
@@ -210,11 +215,12 @@ class Worker:
 
     def _rows_per_s(self, now: float, rows: int) -> float | None:
         """Over the last seconds."""
-        self._recent.append((now, rows))
+        self._rows += rows
+        self._recent.append((now, self._rows))
         while now - self._recent[0][0] > RATE_WINDOW_S:
             self._recent.popleft()
-        span = now - self._recent[0][0]
-        return sum(count for _, count in list(self._recent)[1:]) / span if span > 0 else None
+        first, rows_then = self._recent[0]
+        return (self._rows - rows_then) / (now - first) if now > first else None
 
     def guarded(self, attempt: Callable[[], Result]) -> Result:
         """Tries again while a lock is in the way, within the budget."""

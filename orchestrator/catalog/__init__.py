@@ -108,6 +108,8 @@ class Index:
     unique: bool
     nulls_not_distinct: bool
     valid: bool
+    current: str
+    """As it is."""
     definition: str | None
     """All after `ON table`, as it is; of an index that has a successor, or comes along to another table."""
     successor: str | None
@@ -209,6 +211,15 @@ class TriggerFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Denied:
+    """A privilege that expressions of the plan take, and that some who may write rows do not have."""
+
+    privilege: str
+    """As GRANT takes it: `EXECUTE ON FUNCTION shop.tidy(text)`."""
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class TableFacts:
     """A table with all that it has, and PostgreSQL's answers to what the changes of a plan ask about it."""
 
@@ -259,6 +270,7 @@ class TableFacts:
     publications: tuple[str, ...] = ()
     writers: tuple[str | None, ...] = ()
     """Roles that may insert or update, besides the owner; None is PUBLIC."""
+    denied: tuple[Denied, ...] = ()
     taken_names: frozenset[str] = frozenset()
     """Names of relations, constraints and functions in the table's schema."""
 

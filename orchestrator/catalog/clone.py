@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from psycopg.sql import SQL, Composable, Composed, Identifier
@@ -27,10 +27,13 @@ from orchestrator.catalog.wanted import (
     DefaultValue,
     Expression,
     NotNullProof,
+    OfNulls,
     Proofs,
     Question,
     Rejected,
+    Remade,
     RowQuestion,
+    Uses,
 )
 from orchestrator.database import fetch, primary_message, run, run_one, scalar, set_local, sqlstate
 from orchestrator.errors import ColumnNotFound, OrchestratorError
@@ -58,6 +61,8 @@ TYPE = SQL("SELECT CAST(NULL AS {}\n)")
 INDEX = SQL("CREATE INDEX ON {clone} (({expression}\n))")
 # one expression, and no more: in ALTER TABLE a comma would begin another action
 ONE_EXPRESSION = SQL("EXPLAIN SELECT ({expression}\n) FROM {clone} AS new")
+UNTYPED = SQL("EXPLAIN SELECT ({expression}\n) FROM {clone} AS new UNION ALL SELECT CAST(NULL AS pg_catalog.{type})")
+LITERAL = SQL("CAST(({}\n) AS {})")
 NOT_IMMUTABLE = "42P17"
 PARSED = "orchestrator_expression"
 CAST = SQL("CAST({} AS {})")
@@ -111,7 +116,7 @@ def answers(
     """
     found: dict[Question, Answer] = {}
     # expressions may name the columns that are added
-    for question in sorted(questions, key=lambda each: not isinstance(each, AddedColumn)):
+    for question in sorted(questions, key=lambda each: (not isinstance(each, AddedColumn), isinstance(each, OfNulls))):
         nested = connection.begin_nested()
         try:
             match question:
@@ -124,6 +129,8 @@ def answers(
                     found[question] = _default(connection, question, search_path)
                 case NotNullProof():
                     found[question] = _proofs(connection, question, checks)
+                case OfNulls():
+                    found[question] = _of_nulls(connection, question, found)
         except DBAPIError as error:
             found[question] = Rejected(primary_message(error))
         except ColumnNotFound as error:
@@ -173,8 +180,12 @@ def _expression(connection: Connection, question: Computed | Cast, search_path: 
         names: Sequence[tuple[str, str]] = ()
     else:
         words, by_label, names = catalog_sql(question.expression), False, question.names
+        bare = catalog_sql(_clone_column(connection, column)["bare"])
     with _called(connection, names):
         set_local(connection, search_path=search_path)
+        if isinstance(question, Computed) and _is_literal(connection, words):
+            # read as the column's type, as in an INSERT; without its modifier, for a cast would cut
+            words = LITERAL.format(words, bare)
         send_one(connection, PARSE.format(name=Identifier(PARSED), expression=words, clone=CLONE))
         immutable = by_label or is_immutable(connection, words)
         set_local(connection, search_path="")
@@ -190,13 +201,35 @@ def _expression(connection: Connection, question: Computed | Cast, search_path: 
     send(connection, ASSIGN.format(clone=CLONE, column=Identifier(column), expression=catalog_sql(sql)))
     send(connection, USE.format(clone=CLONE, expression=catalog_sql(sql)))
     reads = fetch(connection, queries.CLONE_FUNCTION_READS, {"clone": NAME, "name": PARSED})
+    found = uses(connection, PARSED)
     return Expression(
         sql=sql,
         type=assigned["type"],
         comparison=assigned["comparison"],
         reads=tuple(row["name"] for row in reads),
         immutable=immutable,
+        uses=replace(found, schemas=tuple(dict.fromkeys((*found.schemas, *assigned["schemas"])))),
     )
+
+
+def _is_literal(connection: Connection, words: Composable) -> bool:
+    """Whether it is a constant of no type yet: only such a one is taken for bytea and for text."""
+    nested = connection.begin_nested()
+    try:
+        for type_ in (SQL("bytea"), SQL("text")):
+            send_one(connection, UNTYPED.format(expression=words, clone=CLONE, type=type_))
+    except DBAPIError:
+        # whatever else is wrong with it is found when it is parsed
+        return False
+    finally:
+        nested.rollback()
+    return True
+
+
+def uses(connection: Connection, name: str) -> Uses:
+    """What an object of the clone uses: a function, a constraint, an index, or the default of a column."""
+    row = fetch(connection, queries.CLONE_USES, {"clone": NAME, "name": name})[0]
+    return Uses(routines=tuple(row["routines"]), schemas=tuple(row["schemas"]))
 
 
 def _clone_column(connection: Connection, name: str) -> RowMapping:
@@ -261,7 +294,12 @@ def _default(connection: Connection, question: DefaultOf, search_path: str) -> D
         catalog_sql(row["default"]),
     )
     send(connection, add)
-    return DefaultValue(sql=row["default"], rewrites=scalar(connection, queries.CLONE_FILE, {"clone": NAME}) != before)
+    return DefaultValue(
+        sql=row["default"],
+        rewrites=scalar(connection, queries.CLONE_FILE, {"clone": NAME}) != before,
+        # as text in the trigger, where it fills rows
+        uses=uses(connection, question.column),
+    )
 
 
 def _proofs(connection: Connection, question: NotNullProof, checks: Mapping[str, str]) -> Proofs:
@@ -271,6 +309,35 @@ def _proofs(connection: Connection, question: NotNullProof, checks: Mapping[str,
     row = fetch(connection, queries.CLONE_CONSTRAINT, {"clone": NAME, "name": PROOF})[0]
     definition = next(iter(row.values()))
     return Proofs(tuple(name for name, each in checks.items() if each == definition))
+
+
+def _of_nulls(connection: Connection, question: OfNulls, found: Mapping[Question, Answer]) -> Remade:
+    """Computed, where it depends on nothing else; whoever refuses the expressions has no need of an answer."""
+    up = {each.column: answer for each in question.up if isinstance(answer := found.get(each), Expression)}
+    down = {each.column: answer for each in question.down if isinstance(answer := found.get(each), Expression)}
+    known = len(up) == len(question.up) and len(down) == len(question.down)
+    apart = all(set(each.reads) <= down.keys() for each in up.values()) and all(
+        set(each.reads) <= up.keys() for each in down.values()
+    )
+    if not (known and apart and all(each.immutable for each in (*up.values(), *down.values()))):
+        return Remade(())
+    row = fetch(connection, text(_remade(up, down)))[0]
+    return Remade(tuple(name for name, given in row.items() if given))
+
+
+def _remade(up: Mapping[str, Expression], down: Mapping[str, Expression]) -> Composable:
+    nothing = [SQL("CAST(NULL AS {}) AS {}").format(catalog_sql(up[name].type), Identifier(name)) for name in up]
+    old = [
+        SQL("CAST({} AS {}) AS {}").format(catalog_sql(each.sql), catalog_sql(each.type), Identifier(name))
+        for name, each in down.items()
+    ]
+    again = [
+        SQL("{} IS DISTINCT FROM NULL AS {}").format(catalog_sql(f"({each.sql})"), Identifier(name))
+        for name, each in up.items()
+    ]
+    return SQL("SELECT {} FROM (SELECT {} FROM (SELECT {}) AS new) AS new").format(
+        *(SQL(", ").join(columns) for columns in (again, old, nothing))
+    )
 
 
 # definitions under other names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import psycopg
 from psycopg.sql import SQL, Composable, Identifier, Literal
@@ -11,7 +12,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator.catalog import queries
-from orchestrator.catalog.clone import CLONE, NAME, ONE_EXPRESSION, index_tail, is_immutable, send, send_one
+from orchestrator.catalog.clone import CLONE, NAME, ONE_EXPRESSION, index_tail, is_immutable, send, send_one, uses
 from orchestrator.catalog.wanted import (
     Answer,
     CheckDefinition,
@@ -24,6 +25,7 @@ from orchestrator.catalog.wanted import (
     NewIndex,
     Question,
     Rejected,
+    Uses,
 )
 from orchestrator.database import fetch, primary_message, set_local
 from orchestrator.table_names import split_table
@@ -86,6 +88,7 @@ def _index(connection: Connection, question: NewIndex) -> IndexDefinition:
         reads=tuple(row["reads"]),
         partial=row["predicate"] is not None,
         duplicates=duplicates if question.unique and row["usual"] else None,
+        uses=_without_names(connection),
     )
 
 
@@ -141,7 +144,13 @@ def _check(connection: Connection, question: NewCheck) -> CheckDefinition:
         violated_by=f"NOT ({row['expression']})",
         reads=tuple(row["reads"]),
         immutable=immutable,
+        uses=_without_names(connection),
     )
+
+
+def _without_names(connection: Connection) -> Uses:
+    """What it uses; its names are looked up once, by us."""
+    return replace(uses(connection, MADE), schemas=())
 
 
 def _foreign_key(connection: Connection, question: NewForeignKey) -> ForeignKeyDefinition | Rejected:

@@ -407,6 +407,7 @@ WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s
 CLONE_COLUMN = f"""
 SELECT format_type(a.atttypid, a.atttypmod) AS type, format_type(a.atttypid, -1) AS bare,
        t.typcategory::text AS category, pg_get_expr(d.adbin, d.adrelid) AS default,
+       ARRAY(SELECT s.oid::bigint FROM pg_namespace s WHERE s.oid = t.typnamespace AND s.nspname !~ '^pg_') AS schemas,
        t.typcollation <> 0 AS collatable, t.typstorage <> 'p' AS toastable,
        CASE WHEN a.attcollation <> t.typcollation THEN ARRAY[n.nspname, co.collname]::text[] END AS collation,
        EXISTS (WITH RECURSIVE chain AS (
@@ -477,4 +478,58 @@ JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.re
 JOIN pg_class c ON c.oid = d.refobjid AND c.relnamespace = p.pronamespace AND c.relname = %(clone)s
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
 WHERE p.pronamespace = pg_my_temp_schema() AND p.proname = %(name)s ORDER BY a.attnum
+"""
+# what is built in depends on nothing that is recorded, and everybody may use it
+CLONE_USES = """
+WITH made AS (
+  SELECT 'pg_proc'::regclass AS classid, p.oid FROM pg_proc p
+  WHERE p.pronamespace = pg_my_temp_schema() AND p.proname = %(name)s
+  UNION ALL
+  SELECT 'pg_constraint'::regclass, k.oid FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+  WHERE c.relnamespace = pg_my_temp_schema() AND k.conname = %(name)s
+  UNION ALL
+  SELECT 'pg_class'::regclass, c.oid FROM pg_class c
+  WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(name)s
+  UNION ALL
+  SELECT 'pg_attrdef'::regclass, d.oid FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.adnum
+  WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND a.attname = %(name)s
+), used AS (
+  SELECT d.refclassid, d.refobjid FROM made m JOIN pg_depend d ON d.classid = m.classid AND d.objid = m.oid
+)
+SELECT ARRAY(SELECT p.oid::bigint FROM pg_proc p
+             WHERE p.oid IN (SELECT refobjid FROM used WHERE refclassid = 'pg_proc'::regclass
+                             UNION SELECT o.oprcode::oid FROM used JOIN pg_operator o ON o.oid = refobjid
+                             WHERE refclassid = 'pg_operator'::regclass) ORDER BY 1) AS routines,
+       ARRAY(SELECT s.oid::bigint FROM pg_namespace s
+             WHERE s.nspname !~ '^pg_' AND s.oid IN (
+               SELECT pronamespace FROM used JOIN pg_proc p ON refclassid = 'pg_proc'::regclass AND p.oid = refobjid
+               UNION SELECT oprnamespace FROM used JOIN pg_operator o
+                     ON refclassid = 'pg_operator'::regclass AND o.oid = refobjid
+               UNION SELECT typnamespace FROM used JOIN pg_type t
+                     ON refclassid = 'pg_type'::regclass AND t.oid = refobjid
+               UNION SELECT collnamespace FROM used JOIN pg_collation c
+                     ON refclassid = 'pg_collation'::regclass AND c.oid = refobjid) ORDER BY 1) AS schemas
+"""
+# the trigger acts with the rights of whoever writes, through a view too. Members of pg_write_all_data count, not it
+DENIED = """
+WITH writer AS (
+  SELECT r.oid, r.rolname FROM pg_roles r
+  WHERE NOT r.rolsuper AND r.rolname !~ '^pg_' AND EXISTS (
+    SELECT FROM pg_class c
+    WHERE has_any_column_privilege(r.oid, c.oid, 'INSERT, UPDATE')
+      AND (c.oid = %(table)s OR c.relkind = 'v' AND c.oid IN (
+        SELECT w.ev_class FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid
+        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = %(table)s)))
+)
+SELECT 'EXECUTE ON FUNCTION ' || f.oid::regprocedure AS privilege,
+       array_agg(w.rolname::text ORDER BY w.rolname) AS roles
+FROM writer w JOIN pg_proc f
+  ON f.oid = ANY (%(routines)s::oid[]) AND NOT has_function_privilege(w.oid, f.oid, 'EXECUTE')
+GROUP BY 1
+UNION ALL
+SELECT 'USAGE ON SCHEMA ' || quote_ident(n.nspname), array_agg(w.rolname::text ORDER BY w.rolname)
+FROM writer w JOIN pg_namespace n
+  ON n.oid = ANY (%(schemas)s::oid[]) AND NOT has_schema_privilege(w.oid, n.oid, 'USAGE')
+GROUP BY 1 ORDER BY 1
 """

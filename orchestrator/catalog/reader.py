@@ -16,6 +16,7 @@ from orchestrator.catalog import (
     Catalog,
     Column,
     Constraint,
+    Denied,
     Dependent,
     ForeignKey,
     Index,
@@ -29,7 +30,18 @@ from orchestrator.catalog import (
 )
 from orchestrator.catalog import Sequence as OwnedSequence
 from orchestrator.catalog.clone import Successors, answers, cloned, drop_columns, render, tail
-from orchestrator.catalog.wanted import AddedColumn, ColumnType, Request, Wanted
+from orchestrator.catalog.wanted import (
+    AddedColumn,
+    Answer,
+    CheckDefinition,
+    ColumnType,
+    DefaultValue,
+    Expression,
+    IndexDefinition,
+    Question,
+    Request,
+    Wanted,
+)
 from orchestrator.database import fetch, run, scalar
 from orchestrator.errors import SchemaNotFound
 from phases.delta import Grant, Table
@@ -135,7 +147,8 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
     facts = fetch(connection, queries.TABLE, parameters)[0]
     taken = scalar_set(connection, queries.TAKEN_NAMES, {"oid": oid, "schema": text(Identifier(table.schema))})
     there = [column.name for column in columns]
-    successors, answered = Successors(), {}
+    successors = Successors()
+    answered: dict[Question, Answer] = {}
     types: dict[str, ColumnType] = {}
     in_place: dict[str, bool] = {}
     keys = fetch(connection, queries.FOREIGN_KEYS, parameters)
@@ -189,12 +202,28 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
         dependents=tuple(Dependent(**row) for row in fetch(connection, queries.DEPENDENTS, parameters)),
         triggers=tuple(_trigger(row, there) for row in fetch(connection, queries.TRIGGERS, parameters)),
         writers=tuple(row["rolname"] for row in fetch(connection, queries.WRITERS, parameters)),
+        denied=_denied(connection, oid, answered),
         publications=tuple(row["pubname"] for row in fetch(connection, queries.PUBLICATIONS, parameters)),
         taken_names=frozenset(taken),
         grants=tuple(map(_grant, fetch(connection, queries.TABLE_GRANTS, parameters))),
         **facts,
         **(_uses(connection, table, parameters) if wanted.uses else {}),
     )
+
+
+def _denied(connection: Connection, oid: int, answered: Mapping[Question, Answer]) -> tuple[Denied, ...]:
+    """Privileges that who writes to the table lacks for what the plan computes."""
+    used = [
+        each.uses
+        for each in answered.values()
+        if isinstance(each, Expression | DefaultValue | CheckDefinition | IndexDefinition)
+    ]
+    routines = sorted({routine for uses in used for routine in uses.routines})
+    schemas = sorted({schema for uses in used for schema in uses.schemas})
+    if not routines and not schemas:
+        return ()
+    rows = fetch(connection, queries.DENIED, {"table": oid, "routines": routines, "schemas": schemas})
+    return tuple(Denied(privilege=row["privilege"], roles=tuple(row["roles"])) for row in rows)
 
 
 def _valid_checks(rows: Iterable[RowMapping]) -> dict[str, str]:
@@ -260,6 +289,7 @@ def _index(row: RowMapping, successors: Successors, carried: frozenset[str]) -> 
         unique=row["unique"],
         nulls_not_distinct=row["nulls_not_distinct"],
         valid=row["valid"],
+        current=row["definition"],
         definition=tail(row) if row["name"] in successors.indexes or not carried.isdisjoint(row["reads"]) else None,
         successor=successors.indexes.get(row["name"]),
         tablespace=row["tablespace"],

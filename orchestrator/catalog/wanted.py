@@ -112,7 +112,18 @@ class NewForeignKey:
     deferral: str = ""
 
 
-RowQuestion = AddedColumn | Computed | Cast | DefaultOf | NotNullProof
+@dataclass(frozen=True, kw_only=True)
+class OfNulls:
+    """What new columns are computed to be, by way of the old ones, where newer code has left all of them null.
+
+    Answered by `Remade`, once the expressions themselves are.
+    """
+
+    up: tuple[Computed, ...]
+    down: tuple[Computed, ...]
+
+
+RowQuestion = AddedColumn | Computed | Cast | DefaultOf | NotNullProof | OfNulls
 Definition = NewIndex | NewCheck | NewForeignKey
 Question = RowQuestion | Definition
 
@@ -183,6 +194,16 @@ class ColumnType:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Uses:
+    """What whoever writes a row must be allowed to use, by oid."""
+
+    routines: tuple[int, ...] = ()
+    """Functions that are called, those of operators among them."""
+    schemas: tuple[int, ...] = ()
+    """Schemas in which names are looked up when the row is written."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Expression:
     """An expression as PostgreSQL understood it."""
 
@@ -195,6 +216,7 @@ class Expression:
     """Columns of the row that it reads."""
     immutable: bool
     """Whether it gives the same value whenever, and whoever computes it."""
+    uses: Uses = Uses()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +226,7 @@ class DefaultValue:
     sql: str
     rewrites: bool
     """Whether a column that is added with it makes the server write every row."""
+    uses: Uses = Uses()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,6 +241,7 @@ class IndexDefinition:
     partial: bool
     duplicates: Duplicates | None
     """How rows that it would refuse are found, if it is unique; None, too, where its operators are not the type's."""
+    uses: Uses = Uses()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,6 +252,7 @@ class CheckDefinition:
     violated_by: str
     reads: tuple[str, ...]
     immutable: bool
+    uses: Uses = Uses()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,6 +278,13 @@ class Proofs:
 
 
 @dataclass(frozen=True)
+class Remade:
+    """New columns that get a value all the same."""
+
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Rejected:
     """PostgreSQL does not accept it."""
 
@@ -264,6 +296,7 @@ Answer = (
     | Expression
     | DefaultValue
     | Proofs
+    | Remade
     | IndexDefinition
     | CheckDefinition
     | ForeignKeyDefinition

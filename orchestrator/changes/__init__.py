@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import ClassVar
 
@@ -83,6 +83,10 @@ class Change(BaseModel):
     def adjusts(self) -> frozenset[tuple[str, str]]:
         """Columns that stay, and what of them is changed: ("email", "default"). Two changes may share a column."""
         return frozenset()
+
+    def alike(self, catalog: Catalog) -> Mapping[str, Hashable]:
+        """Columns that get successors, and how: where it is in the same way, equal values have equal successors."""
+        return {}
 
     @property
     def drops(self) -> frozenset[str]:

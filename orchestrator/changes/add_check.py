@@ -36,10 +36,6 @@ class AddCheck(Change):
         return Wanted(questions=(self._question,))
 
     @property
-    def touches(self) -> frozenset[str]:
-        return frozenset()
-
-    @property
     def objects(self) -> frozenset[str]:
         return frozenset({self.name})
 

@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from orchestrator.catalog import Catalog, TableFacts
-from orchestrator.catalog.wanted import AddedColumn, Computed, DefaultOf, DefaultValue, Expression, Wanted
+from orchestrator.catalog.wanted import AddedColumn, Computed, DefaultOf, DefaultValue, Expression, OfNulls, Wanted
 from orchestrator.changes import Change, reads_of
-from orchestrator.expressions import circular, rejected, unstable, value
+from orchestrator.expressions import circular, once, rejected, remade, unstable, value
 from orchestrator.succession import (
     Refusal,
     listed,
@@ -74,7 +74,8 @@ class AddColumn(Change):
     @property
     def wanted(self) -> Wanted:
         defaults = () if self._default is None else (self._default,)
-        return Wanted(questions=(self._added, *defaults, *self._up, *self._down))
+        of_nulls = (self._of_nulls,) if self.down else ()
+        return Wanted(questions=(self._added, *defaults, *self._up, *self._down, *of_nulls))
 
     @property
     def touches(self) -> frozenset[str]:
@@ -141,7 +142,9 @@ class AddColumn(Change):
         if sequence is not None:
             return (Fill(value=Value(column=self.column, expression=sequence.next_value)),)
         if self.up is not None and not self._read(facts):
-            return tuple(Fill(value=value(facts, each)) for each in self._up)
+            return tuple(
+                Fill(value=value(facts, each), immutable=facts.expression(each).immutable) for each in self._up
+            )
         default = None if self._default is None else facts.default(self._default)
         if self.up is None and default is not None and default.rewrites:
             return (Fill(value=Value(column=self.column, expression=default.sql)),)
@@ -252,6 +255,9 @@ class AddColumn(Change):
         sync = self._sync(facts, plan)
         if sync is not None:
             yield from sync_warnings(catalog, facts, sync, ())
+            if not sync.links:
+                yield from once(facts, self._up)
+            yield from remade(facts, self._of_nulls)
         if facts.column_type(self._added).type == "json":
             yield f'"{self.column}" is json: it has no equality, so DISTINCT and UNION fail on it; jsonb has'
         if sync is not None and sync.fills and not (self.not_null or self._counts):
@@ -270,6 +276,10 @@ class AddColumn(Change):
     @property
     def _serial(self) -> str | None:
         return _SERIAL.get(self.type.strip().lower())
+
+    @property
+    def _of_nulls(self) -> OfNulls:
+        return OfNulls(up=self._up, down=self._down)
 
     @property
     def _counts(self) -> bool:

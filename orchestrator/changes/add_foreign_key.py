@@ -58,10 +58,6 @@ class AddForeignKey(Change):
         return Wanted(questions=(self._question,))
 
     @property
-    def touches(self) -> frozenset[str]:
-        return frozenset()
-
-    @property
     def objects(self) -> frozenset[str]:
         return frozenset({self.name})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from typing import ClassVar, Literal
 
@@ -61,6 +61,12 @@ class ChangeType(Change):
     @property
     def makes(self) -> frozenset[str]:
         return frozenset({self._target})
+
+    def alike(self, catalog: Catalog) -> Mapping[str, Hashable]:
+        type_ = catalog.table(self.table).types.get(self.column)
+        if type_ is None or self.up is not None or self.down is not None:
+            return {}
+        return {self.column: ("cast", type_.type, type_.collation, self._swaps)}
 
     def delta(self, catalog: Catalog, plan: str) -> Delta:
         facts = catalog.table(self.table)
@@ -192,7 +198,16 @@ class ChangeType(Change):
         links, back = self._links(facts) if complete else ((), None)
         if not complete and self._swaps:
             back = Link(old=(), up=())
-        return Succession(catalog, facts, plan, {self.column: self._target}, links=links, back=back)
+        reads = facts.expression(self._down).reads if complete else ()
+        return Succession(
+            catalog,
+            facts,
+            plan,
+            {self.column: self._target},
+            links=links,
+            back=back,
+            back_reads=tuple(name for name in reads if name not in (self.column, self._target)),
+        )
 
     def _links(self, facts: TableFacts) -> tuple[tuple[Link, ...], Link | None]:
         """How the columns follow each other, and how once they have exchanged their names."""

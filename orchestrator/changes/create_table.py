@@ -103,10 +103,6 @@ class CreateTable(Change):
     def wanted(self) -> Wanted:
         return Wanted(draft=self._draft)
 
-    @property
-    def touches(self) -> frozenset[str]:
-        return frozenset()
-
     def delta(self, catalog: Catalog, plan: str) -> Delta:
         facts = catalog.table(self.table)
         drafted = facts.drafted

@@ -65,11 +65,6 @@ class DropColumn(Change):
             departure.departure(facts, (self.column,)),
             sync=self._sync(facts, plan) if self.down is not None else None,
             loosen=(loosening.loosened(facts, self.column),) if self._left_out(facts) else (),
-            drop_constraints=tuple(
-                each.name
-                for each in facts.constraints
-                if self.column in each.reads and each.kind in ("check", "unique", "exclude")
-            ),
         )
 
     def _null(self, facts: TableFacts) -> bool:

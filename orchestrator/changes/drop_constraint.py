@@ -12,7 +12,7 @@ from orchestrator.catalog import Catalog, Constraint, ForeignKey, TableFacts
 from orchestrator.changes import Change
 from orchestrator.objects import constraint_label, constraint_names, constraint_of, foreign_key_of, missing
 from orchestrator.succession import Refusal, table_refusals
-from phases.delta import Delta, DroppedForeignKey
+from phases.delta import Delta, Dropped
 
 
 class DropConstraint(Change):
@@ -31,10 +31,6 @@ class DropConstraint(Change):
     name: users_age_check
     # when: expand             # newer code breaks it; by default it goes at contract
 """
-
-    @property
-    def touches(self) -> frozenset[str]:
-        return frozenset()
 
     @property
     def objects(self) -> frozenset[str]:
@@ -57,12 +53,11 @@ class DropConstraint(Change):
                 lift=(dropping.after(constraint),) if constraint else (),
                 lift_foreign_keys=(dropping.key_after(key),) if key else (),
             )
-        gone = DroppedForeignKey(table=key.table, name=key.name, references=key.references) if key else None
         return replace(
             delta,
             removes=(constraint_label(facts, self.name),),
-            drop_constraints=(self.name,) if constraint else (),
-            drop_foreign_keys=(gone,) if gone else (),
+            drop_constraints=((Dropped(name=constraint.name, definition=constraint.definition),) if constraint else ()),
+            drop_foreign_keys=(dropping.dropped(key),) if key else (),
         )
 
     def refusals(self, catalog: Catalog, plan: str) -> list[Refusal]:

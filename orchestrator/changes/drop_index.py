@@ -11,7 +11,7 @@ from orchestrator.changes import Change
 from orchestrator.indexing import departure_refusals
 from orchestrator.objects import index_label, index_of
 from orchestrator.succession import Refusal, table_refusals
-from phases.delta import Delta
+from phases.delta import Delta, Dropped
 
 
 class DropIndex(Change):
@@ -27,10 +27,6 @@ class DropIndex(Change):
 """
 
     @property
-    def touches(self) -> frozenset[str]:
-        return frozenset()
-
-    @property
     def objects(self) -> frozenset[str]:
         return frozenset({self.name})
 
@@ -41,7 +37,8 @@ class DropIndex(Change):
 
     def delta(self, catalog: Catalog, plan: str) -> Delta:
         facts = catalog.table(self.table)
-        there = (self.name,) if index_of(facts, self.name) else ()
+        index = index_of(facts, self.name)
+        there = (Dropped(name=index.name, definition=index.current),) if index else ()
         return Delta(
             table=facts.table, key=facts.primary_key, drop_indexes=there, removes=(index_label(facts, self.name),)
         )

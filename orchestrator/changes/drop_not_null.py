@@ -30,10 +30,6 @@ class DropNotNull(Change):
     def adjusts(self) -> frozenset[tuple[str, str]]:
         return frozenset({(self.column, "NOT NULL")})
 
-    @property
-    def retires(self) -> frozenset[str]:
-        return frozenset()
-
     def delta(self, catalog: Catalog, plan: str) -> Delta:
         facts = catalog.table(self.table)
         return Delta(

@@ -28,10 +28,6 @@ class DropTable(Change):
     def wanted(self) -> Wanted:
         return Wanted(uses=True)
 
-    @property
-    def touches(self) -> frozenset[str]:
-        return frozenset()
-
     def delta(self, catalog: Catalog, plan: str) -> Delta:
         return departure.table_departure(catalog.table(self.table))
 

@@ -27,10 +27,6 @@ class Reindex(Change):
 """
 
     @property
-    def touches(self) -> frozenset[str]:
-        return frozenset()
-
-    @property
     def objects(self) -> frozenset[str]:
         return frozenset({self.name})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -38,6 +39,9 @@ class RenameColumn(Change):
     @property
     def makes(self) -> frozenset[str]:
         return frozenset({self.to})
+
+    def alike(self, catalog: Catalog) -> Mapping[str, Hashable]:
+        return {self.column: "copied"}
 
     def delta(self, catalog: Catalog, plan: str) -> Delta:
         return self._succession(catalog, plan).delta()

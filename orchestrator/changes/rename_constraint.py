@@ -35,10 +35,6 @@ class RenameConstraint(Change):
 """
 
     @property
-    def touches(self) -> frozenset[str]:
-        return frozenset()
-
-    @property
     def objects(self) -> frozenset[str]:
         return frozenset({self.name, self.to})
 

@@ -36,10 +36,6 @@ class RenameTable(Change):
     def wanted(self) -> Wanted:
         return Wanted(uses=True)
 
-    @property
-    def touches(self) -> frozenset[str]:
-        return frozenset()
-
     def delta(self, catalog: Catalog, plan: str) -> Delta:
         facts = catalog.table(self.table)
         return Delta(

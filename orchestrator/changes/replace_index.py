@@ -36,10 +36,6 @@ class ReplaceIndex(Change, IndexSpec):
         return Wanted(questions=(self.question,))
 
     @property
-    def touches(self) -> frozenset[str]:
-        return frozenset()
-
-    @property
     def objects(self) -> frozenset[str]:
         return frozenset({self.name})
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from orchestrator.catalog import Catalog, TableFacts
 from orchestrator.catalog.wanted import Computed, NotNullProof, Wanted
 from orchestrator.changes import Change, reads_of
-from orchestrator.expressions import circular, rejected, value
+from orchestrator.expressions import circular, once, rejected, value
 from orchestrator.succession import Refusal, listed, sync_of, sync_refusals, sync_warnings, table_refusals
 from phases.delta import Delta, Fill, Proof, Sync
 
@@ -48,10 +48,6 @@ class SetNotNull(Change):
     @property
     def fills(self) -> frozenset[str]:
         return frozenset({self.column} if self.up is not None else ())
-
-    @property
-    def retires(self) -> frozenset[str]:
-        return frozenset()
 
     def delta(self, catalog: Catalog, plan: str) -> Delta:
         facts = catalog.table(self.table)
@@ -97,6 +93,7 @@ class SetNotNull(Change):
             )
             return
         yield from sync_warnings(catalog, facts, self._sync(facts, plan), ())
+        yield from once(facts, self._fills)
         if self._referring(facts):
             yield (
                 f'"{self.column}" is part of a foreign key: so that it checks what is filled in, '
@@ -104,7 +101,10 @@ class SetNotNull(Change):
             )
 
     def _sync(self, facts: TableFacts, plan: str) -> Sync:
-        fills = tuple(Fill(value=value(facts, each), fires=self._referring(facts)) for each in self._fills)
+        fills = tuple(
+            Fill(value=value(facts, each), fires=self._referring(facts), immutable=facts.expression(each).immutable)
+            for each in self._fills
+        )
         return sync_of(facts, plan, fills=fills)
 
     def _referring(self, facts: TableFacts) -> bool:

@@ -65,10 +65,6 @@ class Sql(Change):
 """
 
     @property
-    def touches(self) -> frozenset[str]:
-        return frozenset()
-
-    @property
     def overrides(self) -> str | None:
         return self.unsafe
 

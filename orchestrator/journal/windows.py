@@ -102,6 +102,8 @@ JOIN orchestrator.run r ON r.id = w.run_id JOIN orchestrator.control c ON c.run_
 WHERE w.id = %(window)s AND w.worker_id = %(worker)s AND w.done_at IS NULL
 FOR UPDATE OF w
 """
+# the last statement of a batch: whoever has met one of its rows, or its lock on the table, still waits. pg_locks shows
+# the waiting of every user's sessions to everybody; nobody is asked who blocks whom, which would stop the lock manager
 SAVE = """
 UPDATE orchestrator.heap_window
 SET next_block = %(next_block)s, rows = %(rows)s, hot_rows = %(hot_rows)s, skipped = %(skipped)s,
@@ -109,6 +111,12 @@ SET next_block = %(next_block)s, rows = %(rows)s, hot_rows = %(hot_rows)s, skipp
     stripes = %(stripes)s, busy_ms = %(busy_ms)s, updated_at = clock_timestamp(),
     done_at = CASE WHEN %(next_block)s = end_block THEN clock_timestamp() END
 WHERE id = %(id)s
+RETURNING EXISTS (
+  SELECT FROM pg_catalog.pg_locks
+  WHERE NOT granted
+    AND (locktype = 'transactionid' AND transactionid = pg_catalog.pg_current_xact_id()::xid
+         OR locktype = 'relation' AND relation = %(relation)s
+            AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))) AS awaited
 """
 REVOKE = """
 UPDATE orchestrator.heap_window SET worker_id = NULL
@@ -286,12 +294,12 @@ def hold(connection: Connection, window: Window, worker: int) -> Held | None:
     return Held(epoch=row["epoch"], status=row["status"], control=control, hot=row["hot"])
 
 
-def save(connection: Connection, window: Window, **changes: Any) -> Window:
-    """Moves the cursor and the counters of a window that this transaction holds."""
+def save(connection: Connection, window: Window, **changes: Any) -> tuple[Window, bool]:
+    """Moves the cursor and the counters of a window that this transaction holds; says whether anybody waits for it."""
     after = replace(window, **changes)
     values = {name: getattr(after, name) for name in Window.__dataclass_fields__}
-    fetch_none(connection, SAVE, {**values, "keys": json.dumps(list(after.keys)) if after.keys else None})
-    return after
+    awaited = scalar(connection, SAVE, {**values, "keys": json.dumps(list(after.keys)) if after.keys else None})
+    return after, bool(awaited)
 
 
 def revoke(connection: Connection, run_id: int) -> None:

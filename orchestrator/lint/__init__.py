@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from orchestrator.errors import UsageError, suggestion
 from orchestrator.lint import rules, squawk
 from orchestrator.lint.rules import BY_NAME, Level, by_squawk
 from orchestrator.lint.source import Problem, Source, Unreadable, read
+from phases.delta import Table
 
 if TYPE_CHECKING:
     from orchestrator.context import Context
@@ -94,10 +96,8 @@ def _check(exclude: Collection[str]) -> None:
 
 def _require() -> None:
     squawk.program()
-    try:
-        import postgast  # noqa: F401
-    except ImportError as error:
-        raise squawk.LintUnavailable("postgast") from error
+    if find_spec("postgast") is None:
+        raise squawk.LintUnavailable("postgast")
 
 
 def _read(files: Sequence[Path], *, in_transaction: bool) -> tuple[list[tuple[Source, list[Statement]]], list[Problem]]:
@@ -186,7 +186,8 @@ def _look_up(operation: Operation, server: Server | None) -> tuple[Operation, Kn
         return operation, Known()
     index = operation.details.get("index")
     if operation.table is None and index is not None:
-        home = server.index_table(index)  # type: ignore[arg-type]  # `operations` puts a Table there
+        assert isinstance(index, Table)
+        home = server.index_table(index)
         if home:
             operation = replace(operation, table=home[0])
     facts = server.facts(operation.table) if operation.table else None
@@ -199,8 +200,6 @@ def _look_up(operation: Operation, server: Server | None) -> tuple[Operation, Kn
     using = str(operation.details.get("using") or "")
     owner = None
     if operation.rule == "add_primary_key" and using and facts:
-        from phases.delta import Table
-
         owner = server.index_table(Table(facts.table.schema, using))
     return operation, Known(
         server=server.version,

@@ -1,17 +1,21 @@
 """A column of every sort is added: never a rewrite, and nothing that a writer of either version would notice."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
+from orchestrator import runner
 from orchestrator.compiler import compile_plan
-from orchestrator.errors import PlanRefused
+from orchestrator.errors import GateClosed, LockNotObtained, PlanRefused
 from orchestrator.plan import parse
 from orchestrator.planning import read_catalog
 from phases.step import Phase
 from tests.fixtures.database import CreateDatabase, CreateRole, Database
+from tests.fixtures.locks import holding
 from tests.fixtures.runs import Migration, context_of, init
 
 PLAN = """\
@@ -178,3 +182,67 @@ def test_jsonb_is_advised_for_json(users: Database) -> None:
     plan = parse(PLAN.format(table="users", column="extra", rest="type: json"), "plan")
     (warning,) = compile_plan(plan, read_catalog(context_of(users), plan)).warnings
     assert "jsonb" in warning
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(
+    ("rest", "write", "lost"),
+    [
+        ("type: text", "UPDATE users SET extra = 'x' WHERE id < 4", 3),
+        ("type: text\n    default: \"'none'\"", "UPDATE users SET extra = 'x' WHERE id < 4", 3),
+        ("type: text\n    up: upper(first)", "UPDATE users SET extra = 'x' WHERE id < 4", 3),
+        ("type: text\n    up: \"'none'\"", "UPDATE users SET extra = 'x' WHERE id < 4", 3),
+        ("type: uuid\n    default: gen_random_uuid()", "SELECT 1", 300),
+    ],
+    ids=["empty", "a default", "computed", "filled", "nobody can tell"],
+)
+def test_an_abort_asks_before_it_drops_what_newer_code_has_written(
+    users: Database, tmp_path: Path, rest: str, write: LiteralString, lost: int
+) -> None:
+    before, run = users.dump(), add(users, tmp_path, rest)
+    run.advance(Phase.CONSTRAIN)
+    users.execute(write)
+    with pytest.raises(GateClosed, match=f"drop column extra: {lost} values of public.users.extra"):
+        run.abort()
+    assert users.fetch("SELECT count(*) FROM users WHERE extra IS NOT NULL")[0][0] >= lost
+    run.abort(confirm_loss=True)
+    assert users.dump() == before
+    told = "SELECT message FROM orchestrator.event WHERE kind = 'loss'"
+    assert users.fetch(told) == [(f"drop column extra: {lost} values of public.users.extra",)]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "type: text",
+        "type: text\n    default: \"'none'\"",
+        "type: text\n    up: upper(first)",
+        "type: text\n    up: \"'none'\"",
+        "type: text\n    up: upper(first)\n    down: {first: lower(extra)}",
+    ],
+)
+def test_an_abort_asks_nothing_where_the_trigger_alone_has_written(users: Database, tmp_path: Path, rest: str) -> None:
+    run = add(users, tmp_path, rest)
+    run.advance(Phase.CONSTRAIN)
+    users.execute(
+        "INSERT INTO users (id, first, last) VALUES (999, 'a', 'b'); UPDATE users SET first = 'c' WHERE id = 1"
+    )
+    run.abort()
+
+
+def test_an_abort_before_newer_code_may_be_out_asks_for_nothing_that_it_cannot_tell(
+    users: Database, tmp_path: Path
+) -> None:
+    run = add(users, tmp_path, "type: uuid\n    default: gen_random_uuid()")
+    run.advance(Phase.BACKFILL)
+    run.abort()
+
+
+def test_an_abort_that_was_confirmed_and_cut_short_goes_on(users: Database, tmp_path: Path) -> None:
+    run = add(users, tmp_path, "type: text")
+    run.advance(Phase.CONSTRAIN)
+    users.execute("UPDATE users SET extra = 'x'")
+    with holding(users, "SELECT FROM users"), pytest.raises(LockNotObtained):
+        hurried = replace(run.context.settings, lock_timeout_ms=50, lock_budget_s=0)
+        runner.abort(replace(run.context, settings=hurried), run.name, confirm_loss=True)
+    run.abort()

@@ -115,6 +115,25 @@ def test_a_row_that_is_refused_at_commit_is_found_as_well(open_shop: OpenShop) -
     assert shop.differences() == 0
 
 
+FULL: LiteralString = """
+CREATE SEQUENCE tries;
+CREATE FUNCTION extend() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM nextval('tries'); RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER extend BEFORE UPDATE ON users FOR EACH ROW WHEN (NEW.id = 7) EXECUTE FUNCTION extend();
+ALTER TABLE users ENABLE ALWAYS TRIGGER extend;
+"""
+
+
+def test_a_full_disk_stops_the_run_at_once_and_no_row_is_blamed(open_shop: OpenShop) -> None:
+    shop = open_shop(USERS + FULL, at="dual_write")
+    stopped = shop.advance("backfill")
+    assert stopped.exit_code == 1
+    assert "could not extend file" in stopped.stderr
+    assert "free space on the server first" in stopped.stderr
+    assert shop.scalar("SELECT last_value FROM tries") == 1
+    assert shop.database.fetch(BAD) == []
+
+
 class AtTheEnd(Interference):
     """Interferes when the verification has visited the last block, and the bad rows are about to be looked at again."""
 

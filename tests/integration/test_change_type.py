@@ -161,6 +161,18 @@ def test_an_abort_after_the_swap_wants_the_trigger_to_be_there(database: Databas
         migration.abort()
 
 
+def test_an_abort_after_the_swap_gives_nobody_a_row_that_the_trigger_missed(database: Database, tmp_path: Path) -> None:
+    migration = migrated(database, tmp_path)
+    migration.advance(to=Phase.CONSTRAIN)
+    database.execute(SQL(MISSED))
+    with pytest.raises(StepFailed, match="rows of t that differ: there are some\n  row id=7"):
+        migration.abort()
+    # any write of the row brings its columns together
+    database.execute("UPDATE t SET id = id WHERE id = 7")
+    migration.abort()
+    assert database.fetch("SELECT a FROM t WHERE id = 7") == [(77,)]
+
+
 def test_what_is_made_on_the_column_after_the_swap_stays(database: Database, tmp_path: Path) -> None:
     migration = migrated(database, tmp_path)
     migration.advance(to=Phase.CONSTRAIN)

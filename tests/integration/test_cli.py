@@ -454,3 +454,16 @@ def test_an_advance_that_has_nothing_to_do_says_so(cli: CommandLine) -> None:
         assert told in again.stderr
         assert again.stdout == "rename-email: backfill waiting\n"
     assert [phase["phase"] for phase in cli.json("history", "rename-email")["steps"]].count(Phase.CONSTRAIN) > 0
+
+
+def test_commands_that_write_something_down_tell_programs_what(cli: CommandLine) -> None:
+    assert cli.json("init")["revision"] == cli.json("init")["before"]
+    made = cli.json("new", "rename_column", "rename-name")
+    assert made == {"name": "rename-name", "file": "plans/rename-name.yaml"}
+    cli.advance("expand")
+    assert cli.json("pause", "rename-email") == {"paused": True, "all": False, "runs": ["rename-email"]}
+    assert cli.json("resume", "rename-email") == {"paused": False, "all": False, "runs": ["rename-email"]}
+    assert cli.json("pause", "--all") == {"paused": True, "all": True, "runs": ["rename-email"]}
+    assert cli.json("resume", "--all") == {"paused": False, "all": True, "runs": ["rename-email"]}
+    changed = cli.json("set", "rename-email", "target_batch_ms=100")
+    assert changed == {"name": "rename-email", "knob": "target_batch_ms", "value": 100}

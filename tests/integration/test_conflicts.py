@@ -57,3 +57,31 @@ def test_a_column_is_computed_from_one_that_was_renamed_before(database: Databas
     database.execute(USERS)
     plan = parse(f"name: several\nchanges:\n{RENAME}{ADD}", "plan")
     assert compile_plan(plan, read_catalog(context_of(database), plan)).steps
+
+
+OTHERS = "CREATE TABLE cities (id int PRIMARY KEY, name text)"
+INDEX = "  - {{kind: create_index, table: {}, name: by_name, columns: [{}]}}\n"
+REFER = "  - {kind: add_foreign_key, table: users, name: lives_in, columns: [id], references: {table: cities}}\n"
+GONE = "  - {kind: drop_table, table: cities}\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (
+            INDEX.format("users", "mail") + INDEX.format("cities", "name"),
+            'changes of 2 tables make "by_name" in schema',
+        ),
+        (REFER + GONE, 'foreign key "lives_in" refers to "public.cities", which another change of this plan drops'),
+    ],
+)
+def test_changes_of_several_tables_that_stand_in_each_others_way_are_refused(
+    changes: str, reason: str, database: Database
+) -> None:
+    database.execute(USERS)
+    database.execute(OTHERS)
+    plan = parse(f"name: several\nchanges:\n{changes}", "plan")
+    catalog = read_catalog(context_of(database), plan)
+    with pytest.raises(PlanRefused) as refused:
+        compile_plan(plan, catalog)
+    assert reason in refused.value.message

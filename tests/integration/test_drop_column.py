@@ -5,7 +5,8 @@ from typing import LiteralString
 
 import pytest
 
-from orchestrator.errors import PlanRefused, StepFailed
+from orchestrator.errors import CatalogDrifted, PlanRefused, StepFailed
+from orchestrator.planning import preview
 from phases.step import Phase
 from tests.fixtures.database import CreateDatabase, Database
 from tests.fixtures.runs import Migration, init
@@ -101,3 +102,25 @@ def test_nulls_that_must_not_be_equal_are_refused(users: Database, tmp_path: Pat
     with pytest.raises(PlanRefused, match='unique index "one" refuses that "fax" is null in two rows'):
         drop(users, tmp_path).advance(Phase.EXPAND)
     drop(users, tmp_path, down="'x' || id").advance(Phase.CONTRACT)
+
+
+def test_an_index_or_a_check_of_the_same_name_that_was_made_meanwhile_is_not_dropped(
+    users: Database, tmp_path: Path
+) -> None:
+    users.execute("CREATE INDEX by_fax ON users (fax); ALTER TABLE users ADD CONSTRAINT given CHECK (fax <> '')")
+    run = drop(users, tmp_path)
+    run.advance(Phase.CONSTRAIN)
+    users.execute("DROP INDEX by_fax; CREATE INDEX by_fax ON users (city, fax)")
+    with pytest.raises(CatalogDrifted, match='index "by_fax" is different'):
+        run.advance(Phase.CONTRACT)
+    users.execute("DROP INDEX by_fax; CREATE INDEX by_fax ON users (fax)")
+    users.execute("ALTER TABLE users DROP CONSTRAINT given, ADD CONSTRAINT given CHECK (fax <> '-' OR city = '')")
+    with pytest.raises(CatalogDrifted, match='constraint "given" is different'):
+        run.advance(Phase.CONTRACT)
+
+
+def test_statistics_that_go_with_a_column_are_listed(users: Database, tmp_path: Path) -> None:
+    users.execute("CREATE STATISTICS together ON fax, city FROM users")
+    run = drop(users, tmp_path)
+    _, program, _ = preview(run.context, run.name)
+    assert 'statistics "together" go with "fax", though they also cover "city"' in program.warnings

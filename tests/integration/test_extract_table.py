@@ -326,7 +326,7 @@ def test_what_could_not_be_kept_up_is_refused(
 def test_a_view_made_since_stops_contract_before_it_begins(create_database: CreateDatabase, tmp_path: Path) -> None:
     database, migration = moved(create_database, tmp_path, Phase.CONSTRAIN)
     database.execute("CREATE VIEW bios AS SELECT bio FROM users")
-    with pytest.raises(CatalogDrifted, match='view "public.bios" names column "bio"'):
+    with pytest.raises(CatalogDrifted, match=r'view "public\.bios" names column "bio"'):
         migration.advance(Phase.CONTRACT)
     database.execute("DROP VIEW bios")
     runner.refresh(migration.context, migration.name)

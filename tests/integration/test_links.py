@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import LiteralString
 
 import pytest
+import yaml
 from psycopg.sql import SQL
 
 from orchestrator import comparison
@@ -184,3 +185,43 @@ def test_a_column_that_up_reads_besides_is_warned_of(database: Database) -> None
     plan = parse(PLAN.replace("split_part(name, ' ', 2)", "split_part(name, ' ', 2) || city"), "plan")
     [warning] = make_program(context_of(database), plan)[0].warnings
     assert warning.endswith('also reads "city": an UPDATE of "city" alone does not compute "rest" anew')
+
+
+TYPED: LiteralString = "CREATE TYPE mood AS ENUM ('sad', 'glad'); CREATE TABLE people (id int PRIMARY KEY, name text);"
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(
+    ("type_", "up", "value"),
+    [
+        ("mood", "'glad'", "'glad'::public.mood"),
+        ("date", "'2024-02-29' -- a leap day", "'2024-02-29'::date"),
+        ("int", "'7'", "7"),
+        ("varchar(3)", "'long'", None),
+        ("mood", "'angry'", None),
+    ],
+)
+def test_a_literal_is_read_as_the_type_of_its_column(
+    database: Database, type_: str, up: str, value: str | None
+) -> None:
+    database.execute(TYPED)
+    change = {"kind": "add_column", "table": "people", "column": "extra", "type": type_, "up": up}
+    plan = parse(yaml.safe_dump({"name": "typed", "changes": [change]}), "plan")
+    if value is None:
+        with pytest.raises(PlanRefused):
+            make_program(context_of(database), plan)
+        return
+    program, _ = make_program(context_of(database), plan)
+    assert program.deltas[0].sync is not None
+    assert [fill.value.expression for fill in program.deltas[0].sync.fills] == [value]
+
+
+@pytest.mark.parametrize(
+    ("down", "warned"), [("COALESCE(first, '?') || COALESCE(rest, '')", True), ("first || rest", False)]
+)
+def test_nulls_of_newer_code_that_come_back_as_values_are_told(database: Database, down: str, warned: bool) -> None:
+    database.execute(SQL(PEOPLE))
+    plan = parse(PLAN.replace("first || ' ' || rest", down), "plan")
+    program, _ = make_program(context_of(database), plan)
+    said = 'where newer code leaves "first", "rest" null, "up" of what "down" gives for that is not null'
+    assert any(warning.startswith(said) for warning in program.warnings) == warned

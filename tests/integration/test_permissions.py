@@ -1,5 +1,8 @@
 """What roles need: an owner without further powers runs everything, a monitor reads what there is to see."""
 
+import re
+from typing import LiteralString
+
 import pytest
 from psycopg.sql import SQL, Identifier
 
@@ -122,3 +125,51 @@ def test_a_role_that_may_not_create_a_schema_is_told_so_by_init(
     assert (result.exit_code, result.stdout) == (1, "")
     assert f"permission denied for database {database.name}" in result.stderr
     assert "docs/permissions.md" in hint_of(result)
+
+
+CALLED: LiteralString = """
+CREATE SCHEMA tools;
+CREATE FUNCTION tools.tidy(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT trim($1)';
+CREATE FUNCTION tools.same(text, text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 = $2';
+CREATE OPERATOR tools.~~~ (FUNCTION = tools.same, LEFTARG = text, RIGHTARG = text);
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA tools FROM PUBLIC;
+CREATE TABLE people (id int, name text);
+CREATE VIEW everybody AS SELECT * FROM people;
+"""
+BY_EXPRESSION = """\
+name: tidy
+changes:
+  - kind: add_column
+    table: people
+    column: tidied
+    type: text
+    up: CASE WHEN name OPERATOR(tools.~~~) '' THEN '' ELSE tools.tidy(name) END
+"""
+
+
+@pytest.mark.matrix
+def test_who_may_write_and_not_call_what_up_calls_is_named_with_the_grant(
+    cli: CommandLine, application_role: CreateRole
+) -> None:
+    writer, through_view, reader = application_role().name, application_role().name, application_role().name
+    cli.database.execute(CALLED)
+    cli.database.execute(
+        SQL(
+            "GRANT UPDATE (name) ON people TO {}; GRANT INSERT ON everybody TO {}; GRANT SELECT ON people TO {}"
+        ).format(*map(Identifier, (writer, through_view, reader)))
+    )
+    (cli.folder / "plans" / "tidy.yaml").write_text(BY_EXPRESSION)
+    said = cli("plan", "tidy")
+    assert said.exit_code == 2
+    grants = re.findall(r"→ (GRANT .*)", said.stderr)
+    both = ", ".join(f'"{name}"' for name in sorted((writer, through_view)))
+    assert grants == [
+        f"GRANT EXECUTE ON FUNCTION tools.same(text,text) TO {both}",
+        f"GRANT EXECUTE ON FUNCTION tools.tidy(text) TO {both}",
+        f"GRANT USAGE ON SCHEMA tools TO {both}",
+    ]
+    assert reader not in said.stderr
+    with cli.database.connect() as connection:
+        for grant in grants:
+            connection.execute(grant.encode())
+    cli.succeed("plan", "tidy")

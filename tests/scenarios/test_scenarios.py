@@ -127,7 +127,7 @@ def test_no_statement_fails_and_no_value_is_lost_from_plan_to_contract(
         assert workload.new.read(database) == workload.old.read(database) == ledger.rows
         traffic.start("old")
         with scenario.obstructed(Phase.CONTRACT):
-            scenario.run("abort", name)
+            scenario.run("abort", name, "--confirm-loss")
         traffic.flow()
         assert database.dump() == before
 

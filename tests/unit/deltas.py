@@ -5,6 +5,7 @@ from dataclasses import replace
 from phases.delta import (
     Default,
     Delta,
+    Dropped,
     DroppedForeignKey,
     Duplicates,
     Equality,
@@ -440,7 +441,6 @@ def hostile() -> Delta:
                 actions=" ON DELETE RESTRICT",
             ),
         ),
-        drop_constraints=('go"ne%s',),
         moves=(
             Move(
                 table=other,
@@ -453,5 +453,6 @@ def hostile() -> Delta:
                 back_function='ba"ck',
             ),
         ),
+        drop_constraints=(Dropped(name='go"ne%s', definition="CHECK (true)"),),
         rename_constraints=(Renamed(old_name='old"name', name="new%name"),),
     )

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable
@@ -496,3 +497,11 @@ def test_a_missing_parser_is_one_as_well(lint_sql: LintSql, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "postgast", None)
     with pytest.raises(LintUnavailable, match="postgast"):
         lint_sql("SELECT 1")
+
+
+def test_the_command_says_so_where_nothing_of_it_is_loaded_yet(tmp_path: Path) -> None:
+    (tmp_path / "x.sql").write_text("SELECT 1")
+    command = "import sys; sys.modules['postgast'] = None; from orchestrator.cli import main; main()"
+    arguments = [sys.executable, "-c", command, "lint", "--offline", str(tmp_path / "x.sql")]
+    said = subprocess.run(arguments, capture_output=True, text=True)
+    assert (said.returncode, said.stderr.splitlines()[0]) == (1, "error: lint needs postgast, which is not installed")

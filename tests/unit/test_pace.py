@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import pairwise
 from random import Random
+from statistics import median
 
 import pytest
 
@@ -127,6 +128,29 @@ def test_a_batch_that_somebody_waited_behind_makes_the_next_one_smaller() -> Non
     pace = Pace(TARGET_MS, blocks=64)
     pace.awaited()
     assert pace.blocks == 32
+
+
+def test_where_many_would_wait_it_settles_at_a_size_that_hardly_anybody_meets(rng: Random) -> None:
+    """Twice the size lasts twice as long with twice the rows locked: four times as many meet it."""
+    pace = Pace(TARGET_MS)
+    sizes, waits = [], 0
+    for batch in range(4000):
+        sizes.append(pace.blocks)
+        met = rng.random() < (pace.blocks / 64) ** 2
+        pace.took(pace.blocks * 0.3, pace.blocks)
+        if met:
+            pace.awaited()
+            waits += batch >= 1000
+    assert waits / 3000 < 0.06
+    assert 6 <= median(sizes[1000:]) <= 20
+
+
+def test_it_grows_as_before_when_nobody_has_waited_for_long() -> None:
+    pace = Pace(TARGET_MS, blocks=64)
+    pace.awaited()
+    took = run(pace, lambda blocks: blocks * 0.01, 300)
+    assert took[5] / took[0] < 1.3
+    assert took[-1] >= 0.6 * TARGET_MS
 
 
 def test_a_gap_in_which_the_server_stands_still_is_forgotten_soon() -> None:

@@ -120,6 +120,10 @@ CREATE TRIGGER "zzzz""trigger" BEFORE INSERT OR UPDATE ON "sche""ma"."we""ird%1"
 ALTER TABLE "sche""ma"."we""ird%1" ENABLE ALWAYS TRIGGER "zzzz""trigger";
 ALTER FUNCTION "sche""ma"."it's%1"() COST 100.0;
 -- undo:
+--   -- look for rows of we"ird%1 that differ
+--   -- long, harmless: ACCESS SHARE on "sche""ma"."we""ird%1"
+--   SELECT "new"."order" FROM "sche""ma"."we""ird%1" AS new WHERE (("new"."ord""er%s" IS DISTINCT FROM CAST((new."order")::integer AS integer)) AND ("new"."ord""er%s" IS NOT DISTINCT FROM NULL OR "new"."order" IS DISTINCT FROM CAST((new."ord""er%s")::bigint AS bigint))) LIMIT 10; -- must find no row
+-- undo:
 --   -- add foreign key par"ent on we"ird%1
 --   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
 --   ALTER TABLE "sche""ma"."we""ird%1" DROP CONSTRAINT IF EXISTS "par""ent";

@@ -1,0 +1,45 @@
+"""Loss: what newer code has written to a column that an abort drops, and that is nowhere else."""
+
+from __future__ import annotations
+
+from psycopg.sql import SQL, Composable, Identifier, Literal
+
+from phases.delta import Delta, NewColumn
+from phases.sql import catalog_sql, qualified, shown, text
+from phases.sync import GIVEN, PLAINLY_DIFFERENT, differ
+
+LOST = SQL(
+    "SELECT pg_catalog.concat(pg_catalog.count(*), ' values of ', {name}) FROM {table} AS new WHERE {condition}"
+    " HAVING pg_catalog.count(*) > 0"
+)
+CAST = SQL("CAST({} AS {})")
+
+
+def of_column(delta: Delta, column: NewColumn) -> tuple[str, bool]:
+    """A query that tells of it, or nothing; and whether such values may be the trigger's or the default's as well."""
+    condition, unsure = _condition(delta, column)
+    if condition is None:
+        return "", False
+    name = Literal(f"{shown(delta.table)}.{column.name}")
+    return text(LOST.format(name=name, table=qualified(delta.table), condition=condition)), unsure
+
+
+def _condition(delta: Delta, column: NewColumn) -> tuple[Composable | None, bool]:
+    stored = Identifier("new", column.name)
+    given = GIVEN.format(stored)
+    for link in delta.sync.links if delta.sync else ():
+        if column.name in link.new:
+            # `down` has brought it to the old columns, and of an exact link nobody but the trigger writes the new ones
+            kept = link.exact or bool(link.down)
+            values = tuple(value for value in link.up if value.column == column.name)
+            return (None if kept else SQL("{} AND ({})").format(given, differ(values))), False
+    for fill in delta.sync.fills if delta.sync else ():
+        if fill.value.column == column.name:
+            differs = SQL("{} AND ({})").format(given, differ((fill.value,)))
+            return (differs, False) if fill.immutable else (given, True)
+    if column.generated is not None:
+        return None, False
+    if column.default is None:
+        return given, False
+    default = CAST.format(catalog_sql(column.default), catalog_sql(column.type))
+    return PLAINLY_DIFFERENT.format(stored, default), True
