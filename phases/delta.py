@@ -75,6 +75,8 @@ class NewColumn:
     """Expression of a VIRTUAL generated column (PostgreSQL 18+)."""
     sequence: NewSequence | None = None
     """What its default counts with."""
+    moved: bool = False
+    """A column of another table moves here: what it holds, that one has, too."""
 
 
 @dataclass(frozen=True, kw_only=True)

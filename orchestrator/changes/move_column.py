@@ -66,6 +66,7 @@ class MoveColumn(Relocation):
             options=column.options,
             comment=column.comment,
             grants=column.grants,
+            moved=True,
         )
 
     def _refusals(self, facts: TableFacts, target: TableFacts, plan: str) -> Iterator[Refusal]:

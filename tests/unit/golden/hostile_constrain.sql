@@ -195,3 +195,7 @@ ALTER TABLE "sche""ma"."we""ird%1" ADD CONSTRAINT "self_next" FOREIGN KEY ("pare
 -- analyze we"ird%1
 -- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"
 ANALYZE "sche""ma"."we""ird%1";
+
+-- analyze select
+-- long, harmless: SHARE UPDATE EXCLUSIVE on public.select
+ANALYZE "public"."select";
