@@ -13,9 +13,11 @@ from orchestrator.errors import PlanRefused
 from orchestrator.plan import Plan
 from orchestrator.program import Placed, Program
 from orchestrator.succession import listed
+from orchestrator.unfolding import unfolded
 from phases import STEPS
 from phases.delta import Delta, Table
 from phases.step import BuildIndex, Inspect, Phase, Reindex, Statement, Step, Verify
+from phases.together import joined
 
 Refusal = tuple[str, str]
 
@@ -27,10 +29,11 @@ def compile_plan(plan: Plan, catalog: Catalog) -> Program:
         TableNotFound, ColumnNotFound: the plan names what is not there.
         PlanRefused: it cannot be done safely; every reason at once, each with what to do.
     """
-    refusals = [*_conflicts(plan.changes, catalog), *_refusals(plan, catalog)]
+    changes = unfolded(plan, catalog.enums)
+    refusals = [*_conflicts(changes, catalog), *_refusals(changes, plan.name, catalog)]
     if refusals:
         raise PlanRefused(plan.name, list(dict.fromkeys(refusals)))
-    deltas = deltas_of(plan, catalog)
+    deltas = deltas_of(changes, plan.name, catalog)
     refusals = list(_together(deltas))
     if refusals:
         raise PlanRefused(plan.name, refusals)
@@ -42,13 +45,13 @@ def compile_plan(plan: Plan, catalog: Catalog) -> Program:
         ),
         deltas=deltas,
         tables=tuple(sorted({table for delta in deltas for table in _tables(delta)})),
-        removes=tuple(each for delta in deltas for each in delta.removes),
-        adds=tuple(each for delta in deltas for each in delta.adds),
+        removes=tuple(dict.fromkeys(each for delta in deltas for each in delta.removes)),
+        adds=tuple(dict.fromkeys(each for delta in deltas for each in delta.adds)),
         warnings=tuple(
             dict.fromkeys(
                 (
                     *_server_warnings(catalog, [step for _, step in placed]),
-                    *(warning for change in plan.changes for warning in change.warnings(catalog, plan.name)),
+                    *(warning for change in changes for warning in change.warnings(catalog, plan.name)),
                 )
             )
         ),
@@ -65,16 +68,25 @@ def _server_warnings(catalog: Catalog, steps: Sequence[Step]) -> Iterable[str]:
 
 
 def _steps(phase: Phase, deltas: Sequence[Delta]) -> list[Step]:
-    """The steps of a phase for all tables. What only looks comes first, before anything is made or dropped of one."""
+    """The steps of a phase for all tables. What only looks comes first, before anything is made or dropped of one.
+
+    What no abort can take back comes when all that may fail has gone well.
+    """
     if phase is Phase.CONTRACT:
         deltas = joint.referred_first(deltas)
     steps = [step for delta in deltas for step in STEPS[phase](delta)]
     if phase is Phase.CONSTRAIN:
-        steps.sort(key=lambda step: not isinstance(step, Inspect))
+        steps.sort(key=_place_in_constrain)
     if phase is Phase.CONTRACT:
         steps.sort(key=_place_in_contract)
-    # a foreign key between two tables that go is dropped once
-    return list(dict.fromkeys(steps))
+    # a foreign key between two tables that go is dropped once, a type that two of them use made once
+    return joined(list(dict.fromkeys(steps)))
+
+
+def _place_in_constrain(step: Step) -> int:
+    if isinstance(step, Inspect):
+        return 0
+    return 2 if isinstance(step, Statement) and step.leaves else 1
 
 
 def _place_in_contract(step: Step) -> int:
@@ -84,11 +96,11 @@ def _place_in_contract(step: Step) -> int:
     return 2 if isinstance(step, Statement) and step.loss else 1
 
 
-def deltas_of(plan: Plan, catalog: Catalog, changes: Sequence[Change] | None = None) -> tuple[Delta, ...]:
-    """One delta a table: several changes of one table share a trigger and a backfill. All changes, or some of them."""
+def deltas_of(changes: Iterable[Change], plan: str, catalog: Catalog) -> tuple[Delta, ...]:
+    """One delta a table: several changes of one table share a trigger and a backfill."""
     by_table: dict[str, list[Delta]] = {}
-    for change in plan.changes if changes is None else changes:
-        for delta in change.deltas(catalog, plan.name):
+    for change in changes:
+        for delta in change.deltas(catalog, plan):
             by_table.setdefault(f"{delta.table.schema}.{delta.table.name}", []).append(delta)
     return tuple(joint.referring_first(list(map(_merged, by_table.values()))))
 
@@ -121,9 +133,9 @@ def _tables(delta: Delta) -> set[str]:
     return {f"{table.schema}.{table.name}" for table in {delta.table, *ends}}
 
 
-def _refusals(plan: Plan, catalog: Catalog) -> Iterable[Refusal]:
-    for change in plan.changes:
-        yield from change.refusals(catalog, plan.name)
+def _refusals(changes: Iterable[Change], plan: str, catalog: Catalog) -> Iterable[Refusal]:
+    for change in changes:
+        yield from change.refusals(catalog, plan)
 
 
 def _conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]:
@@ -185,8 +197,8 @@ def _conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]
                 yield (
                     f'foreign key "{key.name}" ties two tables of this plan together, and its columns there are not '
                     "changed in the same way",
-                    f'make two plans of it, one after the other: first of "{_display(key.references)}", then of '
-                    f'"{_display(key.table)}"',
+                    f'make two plans of it, one after the other: first of "{_display(key.table)}", then of '
+                    f'"{_display(key.references)}"',
                 )
 
 

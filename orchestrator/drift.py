@@ -17,6 +17,7 @@ from orchestrator.plan import restore
 from orchestrator.planning import read_catalog
 from orchestrator.program import load_deltas
 from orchestrator.succession import dependent_refusals, table_refusals
+from orchestrator.unfolding import unfolded
 from phases.constrain import proof_of
 from phases.delta import Delta, ForeignKey, Index, Statistics, Table, UniqueKey
 from phases.names import truncating
@@ -35,12 +36,13 @@ def check_drift(context: Context, run: Run, phase: Phase) -> None:
     swapped = {delta.table for delta in stored if delta.swaps and phase is Phase.CONTRACT}
     compared = [delta for delta in stored if delta.table not in swapped]
     try:
-        catalog = without_ours(read_catalog(context, plan, tables_of(stored)), stored, swapped)
-        changes_compared = [each for each in plan.changes if catalog.table(each.table).table not in swapped]
-        current = deltas_of(plan, catalog, changes_compared)
+        catalog = without_ours(read_catalog(context, plan, stored), stored, swapped)
+        all_changes = unfolded(plan, catalog.enums)
+        changes_compared = [each for each in all_changes if catalog.table(each.table).table not in swapped]
+        current = deltas_of(changes_compared, plan.name, catalog)
         refused = [
             each
-            for change in plan.changes
+            for change in all_changes
             if phase is not Phase.CONTRACT or _can_be_asked(change, catalog, stored)
             for each in change.refusals(catalog, plan.name)
         ]
@@ -48,7 +50,7 @@ def check_drift(context: Context, run: Run, phase: Phase) -> None:
         raise CatalogDrifted(
             f'before {phase}: {error.message}: it was there when "{run.name}" was compiled', error.hint
         ) from error
-    changes = [line for before, now in zip(compared, current, strict=True) for line in _differences(before, now, phase)]
+    changes = list(_compared(compared, current, phase))
     # a view made since would let contract drop foreign keys and indexes, and then stop it at the column
     for delta in stored:
         changes += _missing_columns(catalog, delta) if delta.table in swapped else []
@@ -67,6 +69,18 @@ def check_drift(context: Context, run: Run, phase: Phase) -> None:
             f"if that is right: orchestrator plan {run.name} --refresh compiles the phases that have not begun; "
             f"or undo the run with: orchestrator abort {run.name}",
         )
+
+
+def _compared(stored: Sequence[Delta], current: Sequence[Delta], phase: Phase) -> Iterator[str]:
+    """What is different, table by table."""
+    before, now = ({delta.table: delta for delta in each} for each in (stored, current))
+    for table in dict.fromkeys((*before, *now)):
+        if table not in now:
+            yield f'"{table.schema}.{table.name}" no longer uses an enum of the plan'
+        elif table not in before:
+            yield f'"{table.schema}.{table.name}" has come to use an enum of the plan'
+        else:
+            yield from _differences(before[table], now[table], phase)
 
 
 def _can_be_asked(change: Change, catalog: Catalog, deltas: Sequence[Delta]) -> bool:
@@ -92,11 +106,6 @@ def _missing_columns(catalog: Catalog, delta: Delta) -> list[str]:
     facts = next(each for each in catalog.tables.values() if each.table == delta.table)
     names = [name for swap in delta.swaps for name in (swap.column, swap.shadow)]
     return [f'column "{name}" is gone from "{facts.display}"' for name in names if not facts.has_column(name)]
-
-
-def tables_of(deltas: Sequence[Delta]) -> list[Table]:
-    """The tables of a run, as they were found when it was compiled."""
-    return [table for delta in deltas for table in (delta.table, *(move.table for move in delta.moves))]
 
 
 def without_ours(catalog: Catalog, deltas: Sequence[Delta], swapped: Collection[Table] = ()) -> Catalog:
@@ -193,6 +202,8 @@ _PARTS = {
     "loosen": "NOT NULL of",
     "settings": "default or comment of",
     "proofs": "check of not null of",
+    "enum_values": "value of enum",
+    "enums": "enum",
     "key": "primary key column",
 }
 

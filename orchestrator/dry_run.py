@@ -29,6 +29,8 @@ FIRST_BLOCKS = 1024
 EXPLAIN = SQL("EXPLAIN {query}")
 _NOT_THERE_YET = {"42703", "42P01"}
 """undefined_column, undefined_table: what a query reads is made by the plan."""
+_NO_TYPE_YET = "42704"
+"""undefined_object: of a plan that makes an enum."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +97,7 @@ class _Check:
         table, started = shown(delta.table), time.monotonic()
         title = f"look at every row of {table}"
         self._context.reporter.step_started(title)
-        unforeseen = {look: why for look in looks if (why := self._unforeseen(look.step)) is not None}
+        unforeseen = {look: why for look in looks if (why := self._unforeseen(look.step, delta)) is not None}
         left = [look for look in looks if look not in unforeseen]
         found = {look: self._whole(look.step) for look in left if look.step.rows is None}
         found |= self._each_row(delta, [look for look in left if look.step.rows is not None], title)
@@ -126,13 +128,14 @@ class _Check:
                     raise
                 raise LockNotObtained("a table of the plan is locked by somebody", "try again") from error
 
-    def _unforeseen(self, step: Inspect) -> str | None:
+    def _unforeseen(self, step: Inspect, delta: Delta) -> str | None:
         """Whether a query reads what is not there before the run."""
+        not_there_yet = {*_NOT_THERE_YET, _NO_TYPE_YET} if delta.enums else _NOT_THERE_YET
         try:
             with self._reading() as connection:
                 database.fetch(connection, text(EXPLAIN.format(query=catalog_sql(step.sql))))
         except DBAPIError as error:
-            if database.sqlstate(error) in _NOT_THERE_YET:
+            if database.sqlstate(error) in not_there_yet:
                 return database.primary_message(error)
             if not inspecting.is_about_rows(error):
                 raise

@@ -103,6 +103,23 @@ class SchemaNotFound(NotInDatabase):
         super().__init__(f'{where} for table "{table}"', "create the schema first, or write schema.table")
 
 
+class EnumNotFound(NotInDatabase):
+    """The plan names an enum that the database does not have."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        known = tuple(known)
+        super().__init__(f'there is no enum "{name}"', _did_you_mean(name, known, "the enums are"))
+
+
+class EnumUnused(NotInDatabase):
+    """No table has a column of an enum that the plan names."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f'no table has a column of enum "{name}"', "nobody writes it: change it with ALTER TYPE, without a plan"
+        )
+
+
 class ColumnNotFound(NotInDatabase):
     """The plan names a column that the table does not have."""
 

@@ -146,6 +146,13 @@ class Executor:
             store.add_event(connection, self.claim.run_id, "loss", lost)
         self.reporter.note(lost)
 
+    def _tell_left(self, step: Statement) -> None:
+        """Says what an abort cannot take back, and keeps it in the history."""
+        with self.engine.begin() as connection:
+            self.claim.fence(connection)
+            store.add_event(connection, self.claim.run_id, "left", step.leaves)
+        self.reporter.note(step.leaves)
+
     def _forget(self, connection: Connection, row: StepRow) -> None:
         self.claim.fence(connection)
         store.forget_step(connection, self.claim.run_id, row.position)
@@ -162,6 +169,8 @@ class Executor:
         if isinstance(step, Reindex):
             self._await_reindex(step)
             self._remove_leftovers(row, step)
+        if isinstance(step, Statement) and step.leaves:
+            self._tell_left(step)
         *others, last = step.undo or (None,)
         for undo in others:
             assert undo is not None
@@ -255,14 +264,14 @@ class Executor:
         self._note_wait(position, watched)
 
     def _lock_timeout_ms(self, step: Statement) -> int:
-        """Several tables: shorter than deadlock_timeout by so much that it is always us who gives way.
+        """Several tables: all of them together within deadlock_timeout, so that it is always us who gives way.
 
         A session that waits for our first lock while we wait for one of its own began to wait after us; it looks for
         a deadlock only after deadlock_timeout, and by then we are gone.
         """
         if len(step.locks) == 1:
             return self.settings.lock_timeout_ms
-        return min(self.settings.lock_timeout_ms, self.deadlock_timeout_ms // 2)
+        return min(self.settings.lock_timeout_ms, self.deadlock_timeout_ms // len(step.locks))
 
     def _long(
         self, position: int, step: Statement, note: Callable[[Connection], object], *, lock_timeout_ms: int = 0

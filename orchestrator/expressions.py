@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from orchestrator.catalog import TableFacts
-from orchestrator.catalog.wanted import AddedColumn, Cast, Computed, DefaultOf, Expression, OfNulls, Question, Remade
+from orchestrator.catalog.wanted import (
+    AddedColumn,
+    Cast,
+    Computed,
+    DefaultOf,
+    Expression,
+    OfNulls,
+    Question,
+    Relabel,
+    Remade,
+)
 from orchestrator.succession import Refusal, listed
 from phases.delta import Value
 
@@ -87,7 +97,9 @@ def also_read(facts: TableFacts, questions: Iterable[Computed], columns: Collect
             )
 
 
-def value(facts: TableFacts, question: Computed | Cast) -> Value:
+def value(facts: TableFacts, question: Computed | Cast | Relabel) -> Value:
     """The value of a column, as the phases write it."""
     answer = facts.expression(question)
-    return Value(column=question.column, expression=answer.sql, type=answer.type, comparison=answer.comparison)
+    # a value of an enum is one when it is computed: it need not be cast once more, and every one has its place
+    type_ = None if isinstance(question, Relabel) else answer.type
+    return Value(column=question.column, expression=answer.sql, type=type_, comparison=answer.comparison)

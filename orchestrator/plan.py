@@ -15,7 +15,7 @@ import yaml
 from packaging.version import InvalidVersion, Version
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 
-from orchestrator.changes import Change, kinds
+from orchestrator.changes import Entry, kinds
 from orchestrator.errors import PlanError, PlanNotFound, suggestion
 from orchestrator.knobs import Knobs, complaint
 from orchestrator.table_names import split_table as split_table
@@ -68,7 +68,7 @@ class Plan(BaseModel):
     release: str | None = Field(
         default=None, description='first release of the application that uses the new shape; quote it: "2.4"'
     )
-    changes: tuple[Change, ...] = Field(min_length=1)
+    changes: tuple[Entry, ...] = Field(min_length=1)
     backfill: Knobs = Knobs()
     gates: Gates = Gates()
 

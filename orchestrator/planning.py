@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator import database
-from orchestrator.catalog import Catalog
-from orchestrator.catalog.reader import read
+from orchestrator.catalog import Catalog, Enum
+from orchestrator.catalog.reader import read, read_enums
 from orchestrator.catalog.wanted import Request, Wanted
+from orchestrator.changes import Change
 from orchestrator.compiler import compile_plan
 from orchestrator.context import Context, connected, journal
 from orchestrator.errors import IllegalTransition, OrchestratorError
@@ -18,7 +20,8 @@ from orchestrator.journal import schema, store
 from orchestrator.journal.states import Status
 from orchestrator.plan import Plan, find, load, names_in, split_table
 from orchestrator.program import Program
-from phases.delta import Table
+from orchestrator.unfolding import enums_of, stored_first, unfolded
+from phases.delta import Delta, Table
 
 # PostgreSQL renders the same definition differently under others; a run is compared with itself weeks later
 RENDERING = {
@@ -30,25 +33,18 @@ RENDERING = {
 }
 
 
-def read_catalog(context: Context, plan: Plan, resolved: Collection[Table] = ()) -> Catalog:
+def read_catalog(context: Context, plan: Plan, stored: Sequence[Delta] = ()) -> Catalog:
     """The catalog as far as a plan needs it; the transaction is rolled back.
 
-    `resolved`: the tables of a run that has started. Whoever goes on with it may have another search_path.
+    `stored`: of a run that has started. Whoever goes on with it may have another search_path.
     """
-    wanted: dict[str, Wanted] = {}
-    for change in plan.changes:
-        for table, each in {change.table: change.wanted, **change.others}.items():
-            wanted[table] = wanted.get(table, Wanted()) | each
-    named = {split_table(table) for table in wanted}
-    requests = {
-        table: Request(_resolved(split_table(table), [each for each in resolved if each not in named]), each)
-        for table, each in wanted.items()
-    }
     with connected(context.engine(direct=True)) as connection:
         database.set_short(connection)
         database.set_local(connection, lock_timeout=context.settings.lock_timeout_ms, **RENDERING)
         try:
-            return read(connection, requests)
+            enums = _enums(connection, plan, stored)
+            requests = _requests(unfolded(plan, enums), tables_of(stored))
+            return replace(read(connection, requests), enums=enums)
         except DBAPIError as error:
             state = database.sqlstate(error)
             if state == "55P03":
@@ -63,6 +59,31 @@ def read_catalog(context: Context, plan: Plan, resolved: Collection[Table] = ())
             raise
         finally:
             connection.rollback()
+
+
+def tables_of(deltas: Sequence[Delta]) -> list[Table]:
+    """The tables of a run, as they were found when it was compiled."""
+    return [table for delta in deltas for table in (delta.table, *(move.table for move in delta.moves))]
+
+
+def _enums(connection: Connection, plan: Plan, stored: Sequence[Delta]) -> dict[str, Enum]:
+    types = {Table(each.schema, each.type) for delta in stored for each in delta.enum_values}
+    types |= {Table(each.schema, each.old_name) for delta in stored for each in delta.enums}
+    named = {name: _resolved(split_table(name), types) for name in enums_of(plan)}
+    found = read_enums(connection, named)
+    return {name: stored_first(enum, (delta.table for delta in stored)) for name, enum in found.items()}
+
+
+def _requests(changes: Iterable[Change], resolved: Collection[Table]) -> dict[str, Request]:
+    wanted: dict[str, Wanted] = {}
+    for change in changes:
+        for table, each in {change.table: change.wanted, **change.others}.items():
+            wanted[table] = wanted.get(table, Wanted()) | each
+    named = {split_table(table) for table in wanted}
+    return {
+        table: Request(_resolved(split_table(table), [each for each in resolved if each not in named]), each)
+        for table, each in wanted.items()
+    }
 
 
 def _resolved(table: Table, candidates: Iterable[Table]) -> Table:

@@ -344,7 +344,7 @@ def _effect(program: Program) -> str:
 
 
 def _locks(step: Step, settings: Settings, knobs: Knobs) -> str:
-    held = ", ".join(f"{lock.mode} on {lock.relation}" for lock in step.locks)
+    held = ", ".join(f"{lock.mode} on {lock.relation}" for lock in step.locks) or "no lock"
     bounds = timeouts(step, settings)
     if isinstance(step, AwaitSnapshots):
         return f"no lock; waits at most {settings.lock_budget_s:g} s, blocks nobody"

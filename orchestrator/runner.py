@@ -14,7 +14,7 @@ from orchestrator import database, inspecting
 from orchestrator.claimed import claimed
 from orchestrator.compiler import compile_plan
 from orchestrator.context import Context, connected, journal, require_direct, require_run
-from orchestrator.drift import check_drift, tables_of, without_ours
+from orchestrator.drift import check_drift, without_ours
 from orchestrator.errors import (
     CatalogDrifted,
     GateClosed,
@@ -31,7 +31,7 @@ from orchestrator.journal.store import Run, StepRow
 from orchestrator.plan import difference, duration, restore
 from orchestrator.planning import load_plan, make_program, plan_file, read_catalog
 from orchestrator.program import Placed, dump_step, load_deltas, load_step
-from phases.step import Phase, Statement, Verify
+from phases.step import AwaitSnapshots, Phase, Statement, Verify
 
 # forward
 
@@ -203,7 +203,13 @@ def _is_stale(row: StepRow, rows: Sequence[StepRow]) -> bool:
     if row.op not in ("verify", "await_snapshots") or row.status == "pending":
         return False
     guard = row.payload["guard"]
-    return any(each.op == "statement" and each.payload["guard"] == guard and each.status != "done" for each in rows)
+    return guard in _guards_of_what_is_left(rows)
+
+
+def _guards_of_what_is_left(rows: Sequence[StepRow]) -> set[str]:
+    """The triggers on whose work statements rely that have not run yet."""
+    left = (row for row in rows if row.op == "statement" and row.status != "done")
+    return {guard for row in left for guard in row.payload["guards"]}
 
 
 def _validate(context: Context, executor: Executor, run: Run, rows: Sequence[StepRow]) -> None:
@@ -212,7 +218,7 @@ def _validate(context: Context, executor: Executor, run: Run, rows: Sequence[Ste
     Every table that still has both shapes is compared once more, and the catalog last, for that takes no time.
     """
     executor.again = f"orchestrator advance {run.name} --confirm-contract"
-    still_whole = {row.payload["guard"] for row in rows if row.op == "statement" and row.status != "done"}
+    still_whole = _guards_of_what_is_left(rows)
     for row in rows:
         if row.op == "verify" and row.payload["guard"] in still_whole:
             executor.execute(row, anew=row.status != "pending")
@@ -244,7 +250,7 @@ def refresh(context: Context, name: str) -> Run:
             f'"{name}" exchanges columns in constrain, which has begun: the tables no longer show what it started from',
             f"undo the run with orchestrator abort {name} and start again",
         )
-    catalog = without_ours(read_catalog(context, plan, tables_of(stored)), stored)
+    catalog = without_ours(read_catalog(context, plan, stored), stored)
     program = compile_plan(plan, catalog)
     begun = {row.phase for row in rows if row.phase == run.phase or row.phase.begins_before(run.phase)}
     if run.status is Status.PLANNED:
@@ -387,7 +393,7 @@ def _destroyed(rows: Sequence[StepRow]) -> bool:
     return any(
         row.phase is Phase.CONTRACT
         and row.status in ("done", "started")
-        and not isinstance(load_step(row.payload), Verify)
+        and not isinstance(load_step(row.payload), Verify | AwaitSnapshots)
         for row in rows
     )
 

@@ -21,6 +21,7 @@ from phases.delta import (
     Link,
     NewColumn,
     OwnedSequence,
+    Renamed,
     Statistics,
     Swap,
     Sync,
@@ -69,11 +70,12 @@ class Succession:
         links: tuple[Link, ...] | None = None,
         back: Link | None = None,
         back_reads: tuple[str, ...] = (),
+        final_names: bool = False,
     ) -> None:
         """`links`: how the columns follow each other, where they are no copies. `back`: it is one column, whose
 
         successor takes over its name at the end of constrain; this is how it follows from then on, and which other
-        columns are read for that.
+        columns are read for that. `final_names`: successors take over the names at contract.
         """
         self.catalog = catalog
         self.facts = facts
@@ -81,6 +83,7 @@ class Succession:
         # what hangs on columns of several changes is made once, and named once
         self._all = dict(facts.renames)
         self._back, self._back_reads = back, back_reads
+        self._final_names = final_names
         self._copies = links is None
         self._seed = (plan, facts.display)
         self.sync = sync_of(
@@ -139,8 +142,25 @@ class Succession:
         )
         if self._back is not None:
             return self._swapping(delta, self._back)
+        if self._final_names:
+            delta = self._renamed_at_last(delta)
         moves = self._moves(self.renames)
         return replace(delta, defaults=moves.defaults, identities=moves.identities, sequences=moves.sequences)
+
+    @property
+    def _keeps_names(self) -> bool:
+        return self._back is not None or self._final_names
+
+    def _renamed_at_last(self, delta: Delta) -> Delta:
+        """Until the very moment newer code uses the old column: what stands on it goes with it, and not before."""
+        return replace(
+            delta,
+            removes=(),
+            adds=(),
+            indexes=tuple(replace(index, owned_by_constraint=True) for index in delta.indexes),
+            final_names=tuple(Renamed(old_name=new, name=old) for old, new in self.renames.items()),
+            trigger_functions=trigger_functions(self.facts),
+        )
 
     def _moves(self, renames: Mapping[str, str], *, back: bool = False) -> TakeOver:
         """Defaults and sequences, for the columns under their new names; `back`: as they were."""
@@ -279,7 +299,7 @@ class Succession:
     def warnings(self) -> Iterator[str]:
         """What the operator should know."""
         facts = self.facts
-        yield from sync_warnings(self.catalog, facts, self.sync, self.renames if self._back is None else ())
+        yield from sync_warnings(self.catalog, facts, self.sync, () if self._keeps_names else self.renames)
         for publication in facts.publications:
             yield (
                 f'the table is published by "{publication}": add {listed(self.renames.values())} at the subscribers '
@@ -300,7 +320,7 @@ class Succession:
                 )
         for old in self.renames:
             column = facts.column(old)
-            if self._back is None and column.default is not None and not column.not_null:
+            if not self._keeps_names and column.default is not None and not column.not_null:
                 yield (
                     f'column "{old}" has a default and takes nulls: until contract, an INSERT that gives '
                     f'"{self.renames[old]}" as NULL stores the default, as if it had left the column out'
@@ -332,7 +352,7 @@ class Succession:
     def _named(self, old: str) -> tuple[str, str | None]:
         """The name under which an object is built, and the one it takes at contract if that is another."""
         # a successor that takes over the column's name takes over all other names as well
-        wanted = names.successor(old, self._all) if self._back is None else old
+        wanted = old if self._keeps_names else names.successor(old, self._all)
         if wanted != old and wanted not in self.facts.taken_names:
             return wanted, None
         return names.derived(f"{old}_next", *self._seed), old

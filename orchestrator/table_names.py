@@ -21,3 +21,12 @@ def split_table(name: str) -> Table:
         return text[1:-1].replace('""', '"') if len(text) > 2 and text[0] == text[-1] == '"' else text
 
     return Table(exact(match[1]), exact(match[2]))
+
+
+def plan_table(table: Table) -> str:
+    """The same the other way: as a plan file names it."""
+
+    def part(name: str) -> str:
+        return '"' + name.replace('"', '""') + '"' if "." in name or name.startswith('"') else name
+
+    return f"{part(table.schema)}.{part(table.name)}" if table.schema else part(table.name)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
-from phases import backfill, constrain, contract, dual_write, expand, moving, raw, retype, swap
+from phases import backfill, constrain, contract, dual_write, enums, expand, moving, raw, retype, swap
 from phases.delta import Delta
 from phases.step import Phase, Step
 
@@ -12,7 +12,7 @@ _PARTS: dict[Phase, Sequence[Callable[[Delta], Iterator[Step]]]] = {
     Phase.DUAL_WRITE: (dual_write.steps, moving.dual_write),
     Phase.BACKFILL: (backfill.steps, moving.backfill),
     # what takes over last is taken over when all else stands
-    Phase.CONSTRAIN: (constrain.steps, moving.constrain, retype.steps, swap.steps),
+    Phase.CONSTRAIN: (constrain.steps, moving.constrain, retype.steps, swap.steps, enums.values),
     # what looks comes before what destroys
     Phase.CONTRACT: (moving.validation, contract.steps, moving.contract),
 }

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from phases import backfill, dual_write
+from phases import backfill, dual_write, enums
 from phases.constrain import drop_constraint, drop_index
 from phases.delta import Delta, Table, TableRename, TakeOver
 from phases.setting import change
 from phases.sql import lock, qualified, text
-from phases.step import LockMode, Statement, Step
-from phases.swap import swapped
-from phases.take_over import LOCK_TABLE, require_trigger, sequence_locks, take_over
+from phases.step import AwaitSnapshots, LockMode, Statement, Step
+from phases.swap import RENAME_COLUMN, compile_anew, swapped
+from phases.take_over import LOCK_TABLE, require_check, require_trigger, sequence_locks, take_over
 
 DROP_TABLE = SQL("DROP TABLE {table}")
 # an estimate: to count the rows of a large table takes long, and says little more
@@ -34,6 +34,13 @@ RENAME_STATISTICS = SQL("ALTER STATISTICS {old} RENAME TO {new}")
 def steps(delta: Delta) -> Iterator[Step]:
     """All validation first; then foreign keys one at a time (each locks a second table), indexes, the switch."""
     yield from backfill.verification(swapped(delta), repair=None)
+    if delta.final_names:
+        assert delta.sync is not None
+        # they see rows whose new column is empty, and would see it under the name of the old one
+        yield AwaitSnapshots(
+            title=f"wait for snapshots from before {', '.join(each.old_name for each in delta.final_names)} was filled",
+            guard=delta.sync.trigger,
+        )
     for key in delta.foreign_keys:
         if key.old_name is not None:
             yield drop_constraint(key.table, key.old_name, key.references)
@@ -60,7 +67,8 @@ def steps(delta: Delta) -> Iterator[Step]:
         yield Statement(
             title=_title(delta),
             sql=(lock_table, *switch),
-            guard=delta.sync.trigger if delta.sync else "",
+            guards=(delta.sync.trigger,) if delta.sync else (),
+            together=enums.AT_ONCE if delta.enums else "",
             # an application that drew a number holds its sequence until it commits: the executor gives way early
             locks=(
                 lock(LockMode.ACCESS_EXCLUSIVE, delta.table),
@@ -68,6 +76,7 @@ def steps(delta: Delta) -> Iterator[Step]:
                 *(lock(LockMode.ACCESS_EXCLUSIVE, each) for each in delta.drop_sequences),
             ),
         )
+    yield from enums.take_over(delta)
 
 
 def _drop_table(table: Table) -> Statement:
@@ -98,7 +107,8 @@ def _rename_table(table: Table, rename: TableRename) -> Statement:
 
 def _title(delta: Delta) -> str:
     gone = [*delta.drop, *(["the trigger"] if delta.sync else [])]
-    return f"drop {', '.join(gone)}" if gone else "take the final names"
+    title = f"drop {', '.join(gone)}" if gone else "take the final names"
+    return "; ".join((title, *(f"rename {each.old_name} to {each.name}" for each in delta.final_names)))
 
 
 def _rename_foreign_keys(delta: Delta) -> Iterator[Statement]:
@@ -119,10 +129,16 @@ def _switch(delta: Delta) -> Iterator[Composable]:
     table = qualified(delta.table)
     if delta.sync is not None:
         yield require_trigger(delta.table, delta.sync.trigger)
+        for proven in delta.proven:
+            yield require_check(delta.table, proven.constraint)
         yield from dual_write.drop(delta.table, delta.sync)
     yield from take_over(delta.table, _last_moves(delta))
     for column in delta.drop:
         yield DROP_COLUMN.format(table=table, column=Identifier(column))
+    for renamed in delta.final_names:
+        yield RENAME_COLUMN.format(table=table, old=Identifier(renamed.old_name), new=Identifier(renamed.name))
+    if delta.final_names:
+        yield from compile_anew(delta.trigger_functions)
     yield from _renames(delta)
 
 

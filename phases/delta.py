@@ -397,7 +397,7 @@ class TriggerFunction:
 
 @dataclass(frozen=True, kw_only=True)
 class Renamed:
-    """A constraint that gets another name at contract."""
+    """A constraint or a column that gets another name at contract."""
 
     old_name: str
     name: str
@@ -531,6 +531,47 @@ class RawStep:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EnumValue:
+    """A value that an enum gets as the last thing of constrain: PostgreSQL can never take one back."""
+
+    schema: str
+    type: str
+    value: str
+    before: str | None = None
+    after: str | None = None
+    """The value beside which it sorts; without either it sorts last."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewEnum:
+    """An enum that expand makes, in the likeness of an old one, which goes at contract."""
+
+    schema: str
+    name: str
+    old_name: str
+    values: tuple[str, ...]
+    owner: str
+    comment: str | None = None
+    grants: tuple[Grant, ...] | None = None
+    """None: as every type has them."""
+    takes_name: bool = False
+    """It has the old one's name from contract on."""
+
+    @property
+    def as_table(self) -> Table:
+        """Its name, to be quoted."""
+        return Table(self.schema, self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proven:
+    """A check that must be there and valid at contract, when the column goes of which it speaks."""
+
+    column: str
+    constraint: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Delta:
     """Everything one plan asks of one table."""
 
@@ -586,5 +627,11 @@ class Delta:
     """The table itself, where it takes another name at contract."""
     moves: tuple[Move, ...] = ()
     """Columns that go to another table. Their columns are not in `drop`: they go with the triggers of the move."""
+    enum_values: tuple[EnumValue, ...] = ()
+    enums: tuple[NewEnum, ...] = ()
+    """Enums that columns of this and other tables are to have: all of them change at once, at contract."""
+    final_names: tuple[Renamed, ...] = ()
+    """New columns that take the names of the old ones as these go."""
+    proven: tuple[Proven, ...] = ()
     raw: tuple[RawStep, ...] = ()
     """Statements that the plan brings along, after those of each phase."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from phases import inspection, loss
+from phases import enums, inspection, loss
 from phases.constrain import DROP_NOT_NULL, add_constraint, add_foreign_key, drop_constraint, restore_not_null
 from phases.delta import Delta, NewColumn, NewTable, Table, TableColumn, TableKey, TableRename
 from phases.setting import change
@@ -70,6 +70,7 @@ def steps(delta: Delta) -> Iterator[Step]:
     writer gave a value.
     """
     yield from inspection.trial(delta)
+    yield from enums.create(delta)
     for new in delta.create:
         yield create_table(delta.table, new)
     for rename in delta.rename_tables:

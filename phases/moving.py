@@ -300,7 +300,7 @@ def contract(delta: Delta) -> Iterator[Step]:
         yield Statement(
             title=f"drop {', '.join(move.here)}, the triggers to {move.table.name}",
             sql=tuple(map(text, _part(delta.table, move))),
-            guard=move.trigger,
+            guards=(move.trigger,),
             locks=_both(LockMode.ACCESS_EXCLUSIVE, delta.table, move.table),
         )
 

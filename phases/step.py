@@ -69,8 +69,10 @@ class Statement:
     locks: tuple[Lock, ...]
     violations: str | None = None
     """A query for the keys of rows that make this statement fail, to be shown when it does."""
-    guard: str = ""
-    """The trigger on whose work this statement relies: what was compared for it must be fresh."""
+    guards: tuple[str, ...] = ()
+    """The triggers on whose work this statement relies: what was compared for them must be fresh."""
+    together: str = ""
+    """What it shares with statements about other tables: those of one phase run in one transaction."""
     require: str = ""
     """Of an undo: raises while it may not run. Asked before an abort begins, and part of `sql` as well."""
     loss: str = ""
@@ -80,6 +82,8 @@ class Statement:
     """Nobody can tell whether newer code has written that: it has not before constrain was done."""
     declared: bool = False
     """Its locks are what an author says, and nobody can know."""
+    leaves: str = ""
+    """What of it no abort can take back, and stays, in words. Such steps come last in constrain."""
     undo: tuple[Undo, ...] = ()
     op: Literal["statement"] = "statement"
 

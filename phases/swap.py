@@ -48,7 +48,7 @@ def steps(delta: Delta) -> Iterator[Step]:
     yield Statement(
         title=f"swap {exchanged} and {', '.join(swap.shadow for swap in delta.swaps)}",
         sql=tuple(map(text, _exchange(delta, delta.sync, after, forth))),
-        guard=delta.sync.trigger,
+        guards=(delta.sync.trigger,),
         locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table), *sequence_locks(forth)),
         undo=(
             # the trigger will run the other way again, and would hold for right what was written behind its back

@@ -12,12 +12,22 @@ from phases.step import Lock, LockMode
 
 LOCK_TABLE = SQL("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
 # with the lock held: nobody can switch it off between this look and what relies on it
-REQUIRE_TRIGGER = SQL("DO {body}")
+REQUIRE = SQL("DO {body}")
 REQUIRE_TRIGGER_BODY = SQL(
     """
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = {table}::regclass AND tgname = {trigger}
                  AND tgenabled IN ('O', 'A')) THEN
+    RAISE EXCEPTION {message} USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+END
+"""
+)
+REQUIRE_CHECK_BODY = SQL(
+    """
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conrelid = {table}::regclass AND conname = {name}
+                 AND convalidated) THEN
     RAISE EXCEPTION {message} USING ERRCODE = 'object_not_in_prerequisite_state';
   END IF;
 END
@@ -80,7 +90,17 @@ def require_trigger(table: Table, trigger: str) -> Composable:
         trigger=Literal(trigger),
         message=Literal(f"trigger {trigger} is gone or disabled: what was written since may differ".replace("%", "%%")),
     )
-    return REQUIRE_TRIGGER.format(body=Literal(text(body)))
+    return REQUIRE.format(body=Literal(text(body)))
+
+
+def require_check(table: Table, name: str) -> Composable:
+    """Raises unless the check is there and valid."""
+    body = REQUIRE_CHECK_BODY.format(
+        table=Literal(text(qualified(table))),
+        name=Literal(name),
+        message=Literal(f"check {name} is gone: rows written since may break it".replace("%", "%%")),
+    )
+    return REQUIRE.format(body=Literal(text(body)))
 
 
 def _move_sequence(table: Table, sequence: OwnedSequence) -> Iterator[Composable]:

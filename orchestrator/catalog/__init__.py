@@ -26,6 +26,7 @@ from orchestrator.catalog.wanted import (
     Proofs,
     Question,
     Rejected,
+    Relabel,
 )
 from orchestrator.errors import ColumnNotFound, NoLongerPossible, TableNotFound
 from phases.delta import Comparison, Grant, NotNull, Setting, Table
@@ -211,6 +212,45 @@ class TriggerFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EnumColumn:
+    """A column of a table whose type is an enum, or an array of it."""
+
+    table: Table
+    column: str
+    array: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enum:
+    """An enum, and what uses it."""
+
+    schema: str
+    name: str
+    values: tuple[str, ...]
+    owner: str
+    owned: bool
+    may_create: bool
+    """Whether our role may make a type beside it."""
+    comment: str | None
+    grants: tuple[Grant, ...] | None
+    """None: as every type has them."""
+    extension: str | None
+    """That it belongs to."""
+    columns: tuple[EnumColumn, ...]
+    users: tuple[str, ...]
+    """What else depends on it, and on none of these columns."""
+    mentioned_in: tuple[str, ...]
+    """Functions whose body has its name as a word."""
+    publications: tuple[str, ...]
+    """Of tables that have such a column."""
+
+    @property
+    def display(self) -> str:
+        """`schema.name`, as users write it."""
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Denied:
     """A privilege that expressions of the plan take, and that some who may write rows do not have."""
 
@@ -304,7 +344,7 @@ class TableFacts:
         """The type of a column that is added."""
         return self._answer(question, ColumnType)
 
-    def expression(self, question: Computed | Cast) -> Expression:
+    def expression(self, question: Computed | Cast | Relabel) -> Expression:
         """An expression of the plan."""
         return self._answer(question, Expression)
 
@@ -423,6 +463,7 @@ class TableFacts:
             statistics=tuple(each for each in self.statistics if each.name not in names),
             foreign_keys=tuple(key for key in self.foreign_keys if key.name not in names),
             taken_names=self.taken_names - names,
+            unfit=tuple(each for each in self.unfit if each[1] not in names),
         )
 
 
@@ -436,6 +477,8 @@ class Catalog:
     tables: Mapping[str, TableFacts]
     """By the name the plan uses."""
     known_tables: tuple[str, ...] = field(default=())
+    enums: Mapping[str, Enum] = field(default_factory=dict)
+    """By the name the plan uses."""
 
     def table(self, name: str) -> TableFacts:
         """The table under the name the plan uses.

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from psycopg.sql import SQL, Composable, Composed, Identifier
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
@@ -26,18 +26,20 @@ from orchestrator.catalog.wanted import (
     DefaultOf,
     DefaultValue,
     Expression,
+    MadeEnum,
     NotNullProof,
     OfNulls,
     Proofs,
     Question,
     Rejected,
+    Relabel,
     Remade,
     RowQuestion,
     Uses,
 )
 from orchestrator.database import fetch, primary_message, run, run_one, scalar, set_local, sqlstate
 from orchestrator.errors import ColumnNotFound, OrchestratorError
-from phases.delta import Table
+from phases.delta import NewEnum, Table
 from phases.sql import catalog_sql, text
 
 NAME = "orchestrator_clone"
@@ -66,12 +68,16 @@ LITERAL = SQL("CAST(({}\n) AS {})")
 NOT_IMMUTABLE = "42P17"
 PARSED = "orchestrator_expression"
 CAST = SQL("CAST({} AS {})")
+CASE = SQL("CASE {}{} ELSE {} END")
+WHEN = SQL(" WHEN {} THEN {}")
+REPLACED = SQL("pg_catalog.array_replace({}, {}, {})")
 STRING, ENUM = "S", "E"
 ALTER_TYPE = SQL("ALTER COLUMN {} TYPE {}{}")
 # nothing has to be computed: the clone is empty
 ANY_VALUE = SQL(" USING NULL")
 PROOF = "orchestrator_proof"
 PROBE = "orchestrator_probe"
+ASIDE = "orchestrator_aside"
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ def answers(
                 case AddedColumn():
                     found[question] = _add_column(connection, question, search_path)
                     nested.commit()
-                case Computed() | Cast():
+                case Computed() | Cast() | Relabel():
                     found[question] = _expression(connection, question, search_path)
                 case DefaultOf():
                     found[question] = _default(connection, question, search_path)
@@ -170,14 +176,21 @@ def _add_column(connection: Connection, question: AddedColumn, search_path: str)
     )
 
 
-def _expression(connection: Connection, question: Computed | Cast, search_path: str) -> Expression:
+def _expression(connection: Connection, question: Computed | Cast | Relabel, search_path: str) -> Expression:
     column = question.column
-    if isinstance(question, Cast):
+    words: Composable
+    names: Sequence[tuple[str, str]]
+    exchanged = None if isinstance(question, Relabel) else question.exchanged
+    if isinstance(question, Relabel):
+        words = _relabelled(question, catalog_sql(_clone_column(connection, column)["bare"]))
+        # by label, as below
+        by_label, names = True, ()
+    elif isinstance(question, Cast):
         types = {name: _clone_column(connection, name) for name in (question.source, column)}
-        words: Composable = CAST.format(Identifier(question.source), catalog_sql(types[column]["bare"]))
+        words = CAST.format(Identifier(question.source), catalog_sql(types[column]["bare"]))
         # by label: that gives another value only to who renames one meanwhile
         by_label = {row["category"] for row in types.values()} == {STRING, ENUM}
-        names: Sequence[tuple[str, str]] = ()
+        names = ()
     else:
         words, by_label, names = catalog_sql(question.expression), False, question.names
         bare = catalog_sql(_clone_column(connection, column)["bare"])
@@ -189,8 +202,8 @@ def _expression(connection: Connection, question: Computed | Cast, search_path: 
         send_one(connection, PARSE.format(name=Identifier(PARSED), expression=words, clone=CLONE))
         immutable = by_label or is_immutable(connection, words)
         set_local(connection, search_path="")
-    if question.exchanged:
-        one, other = question.exchanged
+    if exchanged:
+        one, other = exchanged
         for old, new in ((one, PARSED), (other, one), (PARSED, other)):
             rename_column(connection, old, new)
         column = {one: other, other: one}.get(column, column)
@@ -210,6 +223,20 @@ def _expression(connection: Connection, question: Computed | Cast, search_path: 
         immutable=immutable,
         uses=replace(found, schemas=tuple(dict.fromkeys((*found.schemas, *assigned["schemas"])))),
     )
+
+
+def _relabelled(question: Relabel, type_: Composable) -> Composable:
+    """By way of text: there is no cast from one enum to another."""
+    source = Identifier(question.source)
+    if question.array:
+        words: Composable = CAST.format(source, SQL("pg_catalog.text[]"))
+        for old, new in question.changes:
+            words = REPLACED.format(words, Literal(old), Literal(new))
+    else:
+        label = CAST.format(source, SQL("pg_catalog.text"))
+        whens = SQL("").join(WHEN.format(Literal(old), Literal(new)) for old, new in question.changes)
+        words = CASE.format(label, whens, label)
+    return CAST.format(words, type_)
 
 
 def _is_literal(connection: Connection, words: Composable) -> bool:
@@ -340,6 +367,46 @@ def _remade(up: Mapping[str, Expression], down: Mapping[str, Expression]) -> Com
     )
 
 
+# enums that the plan makes
+
+
+def make_enums(connection: Connection, enums: Iterable[MadeEnum]) -> None:
+    """As expand will have made them; of a run that has begun they are there already."""
+    for made in enums:
+        name = Identifier(made.enum.schema, made.enum.name)
+        if not scalar(connection, queries.TYPE_EXISTS, {"name": text(name)}):
+            values = SQL(", ").join(map(Literal, made.enum.values))
+            send(connection, SQL("CREATE TYPE {} AS ENUM ({})").format(name, values))
+
+
+@contextmanager
+def enums_exchanged(connection: Connection, enums: Sequence[MadeEnum]) -> Iterator[None]:
+    """While inside, the new enums have the names of the old ones, and so have their values.
+
+    A definition that names an old one gets the new one, and is printed with its name afterwards.
+    """
+    for made in enums:
+        for old, new in made.renamed:
+            _rename_value(connection, made.enum, new, old)
+        _exchange(connection, made.enum.schema, made.enum.old_name, made.enum.name)
+    yield
+    for made in enums:
+        _exchange(connection, made.enum.schema, made.enum.old_name, made.enum.name)
+        for old, new in made.renamed:
+            _rename_value(connection, made.enum, old, new)
+
+
+def _exchange(connection: Connection, schema: str, one: str, other: str) -> None:
+    rename = SQL("ALTER TYPE {} RENAME TO {}")
+    for old, new in ((one, ASIDE), (other, one), (ASIDE, other)):
+        send(connection, rename.format(Identifier(schema, old), Identifier(new)))
+
+
+def _rename_value(connection: Connection, enum: NewEnum, old: str, new: str) -> None:
+    rename = SQL("ALTER TYPE {} RENAME VALUE {} TO {}")
+    send(connection, rename.format(Identifier(enum.schema, enum.name), Literal(old), Literal(new)))
+
+
 # definitions under other names
 
 
@@ -348,30 +415,36 @@ def render(
     renames: Mapping[str, str],
     types: Mapping[str, ColumnType],
     *,
+    relabelled: Mapping[str, ColumnType],
+    enums: Sequence[MadeEnum],
     indexes: Sequence[RowMapping],
     constraints: Sequence[RowMapping],
     statistics: Sequence[RowMapping],
 ) -> Successors:
     """Builds the old objects, changes the types and names of columns, and lets PostgreSQL print the result.
 
-    What our role may not build, or a clone cannot have (foreign keys), is not rendered here.
+    What our role may not build, or a clone cannot have (foreign keys), is not rendered here. Columns of `types` are
+    changed with what stands on them; those of `relabelled` before: a definition in which the old enum is written out
+    can only be made anew, with that name for the new one.
     """
+    change_types(connection, relabelled)
     built = {row["name"]: f"orchestrator_i{n}" for n, row in enumerate(indexes) if not row["exclusion"]}
     added = {row["name"]: f"orchestrator_c{n}" for n, row in enumerate(constraints) if row["type"] not in ("p", "u")}
     counted = {row["name"]: f"orchestrator_s{n}" for n, row in enumerate(statistics)}
     unfit = []
-    for what, rows, made, build in (
-        ("index", indexes, built, build_index),
-        ("constraint", constraints, added, build_constraint),
-        ("statistics object", statistics, counted, _build_statistics),
-    ):
-        for row in [row for row in rows if row["name"] in made]:
-            message = _misfit(connection, partial(build, connection, made[row["name"]], row), types)
-            if message is not None:
-                unfit.append((what, row["name"], message))
-                del made[row["name"]]
-            else:
-                build(connection, made[row["name"]], row)
+    with enums_exchanged(connection, enums):
+        for what, rows, made, build in (
+            ("index", indexes, built, build_index),
+            ("constraint", constraints, added, build_constraint),
+            ("statistics object", statistics, counted, _build_statistics),
+        ):
+            for row in [row for row in rows if row["name"] in made]:
+                message = _misfit(connection, partial(build, connection, made[row["name"]], row), types, relabelled)
+                if message is not None:
+                    unfit.append((what, row["name"], message))
+                    del made[row["name"]]
+                else:
+                    build(connection, made[row["name"]], row)
     change_types(connection, types)
     for old, new in renames.items():
         rename_column(connection, old, new)
@@ -390,9 +463,14 @@ def render(
     )
 
 
-def _misfit(connection: Connection, build: Callable[[], None], types: Mapping[str, ColumnType]) -> str | None:
+def _misfit(
+    connection: Connection,
+    build: Callable[[], None],
+    types: Mapping[str, ColumnType],
+    relabelled: Mapping[str, ColumnType],
+) -> str | None:
     """What the server has against it under the new types."""
-    if not types:
+    if not types and not relabelled:
         return None
     nested = connection.begin_nested()
     try:

@@ -203,6 +203,68 @@ WHERE con.contype = 'f' AND con.conparentid = 0
 ORDER BY con.conrelid <> %(oid)s, n.nspname, c.relname, con.conname
 """
 
+KNOWN_ENUMS = """
+SELECT CASE WHEN pg_type_is_visible(t.oid) THEN t.typname ELSE n.nspname || '.' || t.typname END AS name
+FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE t.typtype = 'e' AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'orchestrator')
+ORDER BY 1 LIMIT 200
+"""
+TYPE_EXISTS = "SELECT to_regtype(%(name)s) IS NOT NULL"
+# exact names, as of tables
+RESOLVE_ENUM = "SELECT oid::bigint FROM pg_type WHERE oid = to_regtype(%(name)s) AND typtype = 'e'"
+ENUM = """
+SELECT n.nspname AS schema, t.typname AS name,
+       ARRAY(SELECT e.enumlabel FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder)::text[] AS values,
+       pg_get_userbyid(t.typowner) AS owner, pg_has_role(t.typowner, 'USAGE') AS owned,
+       has_schema_privilege(n.oid, 'CREATE') AS may_create, obj_description(t.oid, 'pg_type') AS comment,
+       t.typacl IS NOT NULL AS granted,
+       (SELECT x.extname FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid
+        WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e') AS extension
+FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = %(oid)s
+"""
+# temporary tables are nobody's but their session's
+ENUM_COLUMNS = """
+SELECT n.nspname AS schema, c.relname AS table, a.attname AS column, a.atttypid <> t.oid AS array
+FROM pg_type t
+JOIN pg_attribute a ON a.atttypid IN (t.oid, NULLIF(t.typarray, 0)) AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE t.oid = %(oid)s ORDER BY n.nspname, c.relname, a.attnum
+"""
+ENUM_GRANTS = """
+SELECT x.privilege_type, r.rolname, x.is_grantable
+FROM pg_type t CROSS JOIN LATERAL aclexplode(t.typacl) x LEFT JOIN pg_roles r ON r.oid = x.grantee
+WHERE t.oid = %(oid)s AND x.grantee <> t.typowner ORDER BY 2 NULLS FIRST, 1
+"""
+# what depends on the columns as well goes with them, or is found where the table is looked at; so is a view on them
+ENUM_USERS = """
+WITH used AS (
+  SELECT a.attrelid, a.attnum FROM pg_type t
+  JOIN pg_attribute a ON a.atttypid IN (t.oid, NULLIF(t.typarray, 0)) AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p') WHERE t.oid = %(oid)s
+), theirs AS (
+  SELECT d.classid, d.objid FROM used u
+  JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = u.attrelid AND d.refobjsubid = u.attnum
+)
+SELECT DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid) AS name
+FROM pg_type t JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, NULLIF(t.typarray, 0))
+WHERE t.oid = %(oid)s AND d.deptype IN ('n', 'a')
+  AND NOT EXISTS (SELECT FROM used u WHERE d.classid = 'pg_class'::regclass AND d.objid = u.attrelid
+                  AND d.objsubid = u.attnum)
+  AND NOT EXISTS (SELECT FROM theirs o WHERE o.classid = d.classid AND o.objid = d.objid)
+  AND NOT EXISTS (SELECT FROM theirs o JOIN pg_rewrite r ON o.classid = 'pg_rewrite'::regclass AND r.oid = o.objid
+                  WHERE d.classid = 'pg_class'::regclass AND r.ev_class = d.objid)
+ORDER BY 1
+"""
+ENUM_PUBLICATIONS = """
+SELECT DISTINCT p.pubname
+FROM pg_type t
+JOIN pg_attribute a ON a.atttypid IN (t.oid, NULLIF(t.typarray, 0)) AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_publication_tables p ON p.schemaname = n.nspname AND p.tablename = c.relname
+WHERE t.oid = %(oid)s ORDER BY 1
+"""
+
 PRIMARY_KEY = """
 SELECT a.attname FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY k(n, o)
 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n

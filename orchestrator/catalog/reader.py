@@ -18,6 +18,8 @@ from orchestrator.catalog import (
     Constraint,
     Denied,
     Dependent,
+    Enum,
+    EnumColumn,
     ForeignKey,
     Index,
     Statistics,
@@ -29,7 +31,7 @@ from orchestrator.catalog import (
     retyping,
 )
 from orchestrator.catalog import Sequence as OwnedSequence
-from orchestrator.catalog.clone import Successors, answers, cloned, drop_columns, render, tail
+from orchestrator.catalog.clone import Successors, answers, cloned, drop_columns, make_enums, render, tail
 from orchestrator.catalog.wanted import (
     AddedColumn,
     Answer,
@@ -43,7 +45,7 @@ from orchestrator.catalog.wanted import (
     Wanted,
 )
 from orchestrator.database import fetch, run, scalar
-from orchestrator.errors import SchemaNotFound
+from orchestrator.errors import EnumNotFound, SchemaNotFound
 from phases.delta import Grant, Table
 from phases.sql import text
 
@@ -83,6 +85,41 @@ def read(connection: Connection, requests: Mapping[str, Request]) -> Catalog:
             if found is not None
         }
         | {name: replace(facts, drafted=drafted[facts.table]) for name, facts in new.items()},
+    )
+
+
+def read_enums(connection: Connection, named: Mapping[str, Table]) -> dict[str, Enum]:
+    """The enums that a plan names, under those names.
+
+    Raises:
+        EnumNotFound: there is none of that name.
+    """
+    oids = {}
+    for name, type_ in named.items():
+        quoted = text(Identifier(type_.schema, type_.name) if type_.schema else Identifier(type_.name))
+        rows = fetch(connection, queries.RESOLVE_ENUM, {"name": quoted})
+        if not rows:
+            raise EnumNotFound(name, (row["name"] for row in fetch(connection, queries.KNOWN_ENUMS)))
+        oids[name] = rows[0]["oid"]
+    return {name: _enum(connection, oid) for name, oid in oids.items()}
+
+
+def _enum(connection: Connection, oid: int) -> Enum:
+    row = fetch(connection, queries.ENUM, {"oid": oid})[0]
+    bodies = fetch(connection, queries.BODIES, {"table": row["name"]})
+    return Enum(
+        schema=row["schema"],
+        name=row["name"],
+        values=tuple(row["values"]),
+        grants=tuple(map(_grant, fetch(connection, queries.ENUM_GRANTS, {"oid": oid}))) if row["granted"] else None,
+        **{key: row[key] for key in ("owner", "owned", "may_create", "comment", "extension")},
+        users=tuple(each["name"] for each in fetch(connection, queries.ENUM_USERS, {"oid": oid})),
+        mentioned_in=tuple(each["name"] for each in bodies if _is_word(row["name"], each["body"])),
+        columns=tuple(
+            EnumColumn(table=Table(each["schema"], each["table"]), column=each["column"], array=each["array"])
+            for each in fetch(connection, queries.ENUM_COLUMNS, {"oid": oid})
+        ),
+        publications=tuple(each["pubname"] for each in fetch(connection, queries.ENUM_PUBLICATIONS, {"oid": oid})),
     )
 
 
@@ -156,6 +193,7 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
     # of what is refused anyway no clone is made
     if facts["owned"] and not facts["partitioned"] and (renames or wanted.questions):
         with cloned(connection, table):
+            make_enums(connection, wanted.enums)
             made = [name for name in there if name in _made(wanted) and name not in renames]
             drop_columns(connection, made)
             answered = answers(
@@ -171,7 +209,11 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
                 renames = {old: new for old, new in renames.items() if old not in in_place}
                 retyped = {name: type_ for name, type_ in types.items() if name not in in_place}
                 unfit_keys = retyping.unfit_keys(connection, table, keys, retyped)
-                defaults = retyping.defaults(connection, columns, retyped)
+                relabelled = {name: retyped[name] for name, each in wanted.retypes.items() if each.relabelled}
+                others = {name: type_ for name, type_ in retyped.items() if name not in relabelled}
+                defaults = retyping.defaults(connection, columns, others) | retyping.defaults(
+                    connection, columns, relabelled, enums=wanted.enums
+                )
                 touched = {
                     what: [
                         row
@@ -180,7 +222,8 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
                     ]
                     for what, each in rows.items()
                 }
-                successors = retyping.with_defaults(render(connection, renames, retyped, **touched), defaults)
+                successors = render(connection, renames, others, relabelled=relabelled, enums=wanted.enums, **touched)
+                successors = retyping.with_defaults(successors, defaults)
             # after the columns have their new names: they are for the table as it will be
             answered |= definitions.answers(connection, wanted.definitions, search_path=search_path)
     return TableFacts(

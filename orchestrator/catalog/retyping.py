@@ -21,10 +21,11 @@ from orchestrator.catalog.clone import (
     build_constraint,
     build_index,
     change_types,
+    enums_exchanged,
     send,
     type_clause,
 )
-from orchestrator.catalog.wanted import Answer, ColumnType, Expression, Question, Rejected, Wanted
+from orchestrator.catalog.wanted import Answer, ColumnType, Expression, MadeEnum, Question, Rejected, Wanted
 from orchestrator.database import fetch, primary_message, scalar, set_local
 from phases.delta import Table
 from phases.sql import catalog_sql, text
@@ -74,14 +75,19 @@ def in_place(
 
 
 def defaults(
-    connection: Connection, columns: Iterable[Column], types: Mapping[str, ColumnType]
+    connection: Connection,
+    columns: Iterable[Column],
+    types: Mapping[str, ColumnType],
+    *,
+    enums: Sequence[MadeEnum] = (),
 ) -> dict[str, str | Rejected]:
+    """The defaults of columns under other types; where they name an old enum they stand for the new one."""
     found: dict[str, str | Rejected] = {}
     for column in columns:
         if column.name in types and column.default is not None:
             nested = connection.begin_nested()
             try:
-                found[column.name] = _default(connection, column.name, types[column.name], column.default)
+                found[column.name] = _default(connection, column.name, types[column.name], column.default, enums)
             except DBAPIError as error:
                 found[column.name] = Rejected(primary_message(error))
             finally:
@@ -130,7 +136,7 @@ def unfit_keys(
     return found
 
 
-def _default(connection: Connection, column: str, type_: ColumnType, expression: str) -> str:
+def _default(connection: Connection, column: str, type_: ColumnType, expression: str, enums: Sequence[MadeEnum]) -> str:
     """A column's default as it reads under another type; cast to it where it would not be assigned.
 
     Raises:
@@ -138,6 +144,10 @@ def _default(connection: Connection, column: str, type_: ColumnType, expression:
     """
     change_types(connection, {column: type_})
     cast = text(CAST.format(catalog_sql(expression), catalog_sql(type_.type)))
+    if enums:
+        with enums_exchanged(connection, enums):
+            _set_default(connection, column, expression)
+        return str(scalar(connection, queries.CLONE_DEFAULT, {"clone": NAME, "column": column}))
     try:
         with connection.begin_nested():
             _set_default(connection, column, expression)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from phases.delta import Comparison, Duplicates, Equality, ForeignKey, Grant, Table, TableColumn, TableKey
+from phases.delta import Comparison, Duplicates, Equality, ForeignKey, Grant, NewEnum, Table, TableColumn, TableKey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,17 @@ class Cast:
     column: str
     exchanged: tuple[str, str] | None = None
     """As for `Computed`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relabel:
+    """A column of an enum, or an array of it, as one of another enum, value by value. Answered by an `Expression`."""
+
+    source: str
+    column: str
+    array: bool
+    changes: tuple[tuple[str, str], ...]
+    """Values that become others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +134,7 @@ class OfNulls:
     down: tuple[Computed, ...]
 
 
-RowQuestion = AddedColumn | Computed | Cast | DefaultOf | NotNullProof | OfNulls
+RowQuestion = AddedColumn | Computed | Cast | Relabel | DefaultOf | NotNullProof | OfNulls
 Definition = NewIndex | NewCheck | NewForeignKey
 Question = RowQuestion | Definition
 
@@ -310,8 +321,19 @@ class Retyping:
 
     added: AddedColumn
     """The column that takes over, if it cannot be changed where it stands; the answer to it is the type."""
+    relabelled: bool = False
+    """It is one of `Wanted.enums`: what names the old one stands for it."""
     cast: Cast | None = None
     """What makes the new value; None: the author's own expression, for which every row has to be computed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeEnum:
+    """An enum that the plan makes: what names the old one, and a value of it, reads as if it named this one."""
+
+    enum: NewEnum
+    renamed: tuple[tuple[str, str], ...] = ()
+    """Values that have other names, the old and the new one."""
 
 
 @dataclass(frozen=True)
@@ -327,6 +349,7 @@ class Wanted:
     """Who uses the table as a whole."""
     retypes: Mapping[str, Retyping] = field(default_factory=dict)
     """Columns whose indexes and constraints are to be rendered as they read under another type."""
+    enums: tuple[MadeEnum, ...] = ()
     carries: frozenset[str] = frozenset()
     """Columns whose indexes are wanted as they are, to be made on another table."""
 
@@ -347,6 +370,7 @@ class Wanted:
             self.draft or other.draft,
             self.uses or other.uses,
             {**self.retypes, **other.retypes},
+            tuple(dict.fromkeys((*self.enums, *other.enums))),
             self.carries | other.carries,
         )
 

@@ -11,24 +11,42 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.catalog import Catalog, TableFacts
+from orchestrator.catalog import Catalog, Enum, TableFacts
 from orchestrator.catalog.wanted import Expression, Question, Wanted
 from phases.delta import Delta
 
 
-class Change(BaseModel):
-    """One change of a plan."""
+class Entry(BaseModel):
+    """One entry of a plan's `changes`: a change of one table, or what becomes such changes in a given database."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, strict=True)
     example: ClassVar[str]
-    """The `changes:` entry that `orchestrator new` writes, commented."""
+    """As `orchestrator new` writes it, commented."""
+
+    kind: str
+
+    @property
+    def overrides(self) -> str | None:
+        """Why what would be refused is done all the same, in the author's words."""
+        return None
+
+    @abstractmethod
+    def unfolded(self, enums: Mapping[str, Enum]) -> tuple[Change, ...]:
+        """The changes that it comes to; `enums` are those that the plan names."""
+
+
+class Change(Entry):
+    """One change of one table."""
+
     whole: ClassVar[bool] = False
     """It is about the table itself: no other change of the same plan may be about that table."""
 
-    kind: str
     table: str = Field(
         min_length=1, description="table or schema.table; looked up with the search_path when the run starts"
     )
+
+    def unfolded(self, enums: Mapping[str, Enum]) -> tuple[Change, ...]:
+        return (self,)
 
     @property
     def wanted(self) -> Wanted:
@@ -44,11 +62,6 @@ class Change(BaseModel):
     def touches(self) -> frozenset[str]:
         """Columns that are written by the trigger, or go: no other change of the same plan may touch them."""
         return frozenset()
-
-    @property
-    def overrides(self) -> str | None:
-        """Why what would be refused is done all the same, in the author's words."""
-        return None
 
     @property
     def makes(self) -> frozenset[str]:
@@ -120,13 +133,28 @@ def reads_of(facts: TableFacts, questions: Iterable[Question]) -> frozenset[str]
     return frozenset(name for answer in answers if isinstance(answer, Expression) for name in answer.reads)
 
 
+class EnumEntry(Entry):
+    """What is about an enum: it has no table of its own."""
+
+    whole: ClassVar[bool] = False
+    """It makes another enum of it: nothing else of the same plan may be about that."""
+
+    type: str = Field(
+        min_length=1, description="the enum, or schema.enum; looked up with the search_path when the run starts"
+    )
+
+    def applied(self, enum: Enum) -> Enum:
+        """The enum as the entries after this one find it."""
+        return enum
+
+
 @cache
-def kinds() -> dict[str, type[Change]]:
+def kinds() -> dict[str, type[Entry]]:
     """All kinds, by the word that a plan uses for them."""
-    found: dict[str, type[Change]] = {}
+    found: dict[str, type[Entry]] = {}
     for module in pkgutil.iter_modules(__path__):
         loaded = importlib.import_module(f"{__name__}.{module.name}")
         for value in vars(loaded).values():
-            if isinstance(value, type) and issubclass(value, Change) and value.__module__ == loaded.__name__:
+            if isinstance(value, type) and issubclass(value, Entry) and value.__module__ == loaded.__name__:
                 found[module.name] = value
     return found

@@ -12,8 +12,9 @@ from postgast.nodes import AstNode
 from orchestrator.lint import syntax
 from orchestrator.lint.indexing import outside_only
 from orchestrator.lint.memory import Memory
-from orchestrator.lint.operation import Operation, plan_table, quoted, show
+from orchestrator.lint.operation import Operation, quoted, show
 from orchestrator.lint.syntax import Statement
+from orchestrator.table_names import plan_table
 from phases.delta import Table
 
 VOLATILE = frozenset(

@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from orchestrator.lint.operation import Operation, plan_table
+from orchestrator.lint.operation import Operation
+from orchestrator.table_names import plan_table
 from phases.delta import Table
 
 Entry = dict[str, Any]
@@ -79,10 +80,6 @@ ENTRIES: Mapping[str, tuple[str, Callable[[Operation], Entry]]] = {
     "drop_table": ("drop_table", _on_table),
     "rename_table": ("rename_table", lambda o: _on_table(o, to=o.details["to"])),
     "add_enum_value": ("add_enum_value", lambda o: dict(_picked(o, "type", "value", "before", "after"))),
-    "rename_enum_value": (
-        "rename_enum_value",
-        lambda o: {"type": o.details["type"], "from": o.details["value"], "to": o.details["to"]},
-    ),
 }
 
 

@@ -48,12 +48,3 @@ def show(table: Table) -> str:
 def quoted(text: str) -> str:
     """A name as SQL has it: in quotes where it takes some."""
     return text if _PLAIN.fullmatch(text) else '"' + text.replace('"', '""') + '"'
-
-
-def plan_table(table: Table) -> str:
-    """A table as a plan file names it: a part that holds a dot is quoted."""
-
-    def part(name: str) -> str:
-        return '"' + name.replace('"', '""') + '"' if "." in name or name.startswith('"') else name
-
-    return f"{part(table.schema)}.{part(table.name)}" if table.schema else part(table.name)

@@ -12,9 +12,10 @@ from postgast.nodes import AstNode
 
 from orchestrator.lint import altering, indexing, syntax
 from orchestrator.lint.memory import Memory
-from orchestrator.lint.operation import Operation, plan_table, quoted, show
+from orchestrator.lint.operation import Operation, quoted, show
 from orchestrator.lint.source import Source
 from orchestrator.lint.syntax import Statement
+from orchestrator.table_names import plan_table
 from phases.delta import Table
 
 _SHARE_UPDATE_EXCLUSIVE = 4

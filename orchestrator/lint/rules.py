@@ -565,8 +565,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         name="rename_enum_value",
         operation="rename a value of an enum",
-        advice="both values are understood until contract",
-        kinds=("rename_enum_value",),
+        advice="each version has columns of its own enum until contract; or, under the names there are: "
+        "add_enum_value, code that reads both values, then remove_enum_value with `replace:`",
+        kinds=("rename_enum_value", "add_enum_value", "remove_enum_value"),
         breaks="code that writes or compares the old value fails",
         squawk=("renaming-object",),
     ),

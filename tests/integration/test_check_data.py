@@ -164,6 +164,25 @@ def test_a_row_whose_new_value_cannot_be_taken_back_stops_the_run(people: Comman
     assert 'row id=1: invalid input syntax for type integer: "30y" (22P02)' in result.stderr
 
 
+@pytest.mark.matrix
+@pytest.mark.parametrize(
+    ("column", "up"), [("code", "upper(code)"), ("name", "NULLIF(name, 'Bo')")], ids=["a check", "NOT NULL"]
+)
+def test_what_up_gives_and_breaks_a_constraint_is_found_before_that_is_added(
+    people: CommandLine, column: str, up: str
+) -> None:
+    people.database.execute("ALTER TABLE people ADD CHECK (code <> 'B')")
+    code, found = told(
+        people, {"kind": "change_type", "column": column, "type": "varchar(99)", "up": up, "down": column}
+    )
+    assert (code, [each["keys"][0] for each in found.values() if each["stops"]]) == (3, ["id=2"])
+    result = people("advance", "checked", "--to", "constrain")
+    assert result.exit_code == 1
+    assert "id=2" in result.stderr
+    # what is added, valid or not, would refuse it
+    people.database.execute("UPDATE people SET age = age + 1")
+
+
 def test_a_value_that_fills_nulls_is_computed_for_nulls_alone(people: CommandLine) -> None:
     code, found = told(people, {"kind": "set_not_null", "column": "age", "up": "1 / (id - 3)"})
     assert code == 3

@@ -1,5 +1,6 @@
 """Several changes of one plan on one table: their order matters, and nothing may hang between two of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,17 @@ def test_changes_that_stand_in_each_others_way_are_refused(changes: str, reason:
     with pytest.raises(PlanRefused) as refused:
         compile_plan(plan, catalog)
     assert reason in refused.value.message
+
+
+@pytest.mark.parametrize(("version", "warned"), [(140003, True), (140004, False), (150000, False)])
+def test_a_server_whose_concurrent_builds_miss_rows_is_warned_of(
+    database: Database, version: int, warned: bool
+) -> None:
+    database.execute(USERS)
+    plan = parse(f"name: several\nchanges:\n{RENAME}", "plan")
+    catalog = replace(read_catalog(context_of(database), plan), server_version=version)
+    warnings = compile_plan(plan, catalog).warnings
+    assert any(each.startswith("before 14.4 an index") for each in warnings) == warned
 
 
 def test_a_column_is_computed_from_one_that_was_renamed_before(database: Database) -> None:

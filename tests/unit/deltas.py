@@ -8,6 +8,7 @@ from phases.delta import (
     Dropped,
     DroppedForeignKey,
     Duplicates,
+    EnumValue,
     Equality,
     ForeignKey,
     Grant,
@@ -16,11 +17,13 @@ from phases.delta import (
     Link,
     Move,
     NewColumn,
+    NewEnum,
     NewSequence,
     NewTable,
     NotNull,
     OwnedSequence,
     Proof,
+    Proven,
     RawStep,
     Renamed,
     Retype,
@@ -38,6 +41,7 @@ from phases.delta import (
     UniqueKey,
     Value,
 )
+from phases.enums import without
 
 LONG = "é" * 31 + "x"
 """63 bytes in 32 characters: one more would be cut."""
@@ -138,6 +142,45 @@ def retyped() -> Delta:
                 rewrites_back=True,
             ),
         ),
+        trigger_functions=(TriggerFunction(schema='sche"ma', name="it's%1", cost=100.0),),
+    )
+
+
+def relabelled() -> Delta:
+    """A column whose enum another one replaces, under names that want quoting."""
+    table = Table('sche"ma', 'we"ird%1')
+    return Delta(
+        table=table,
+        key=("id",),
+        sync=Sync(
+            links=(
+                Link(
+                    old=("order",),
+                    up=(Value(column='ord"er%s', expression='\'x\'::"ne""w"', comparison="plain"),),
+                    exact=True,
+                ),
+            ),
+            trigger='zzzz"trigger',
+            function="sync'function",
+            counter='count"er',
+        ),
+        add=(NewColumn(name='ord"er%s', type='"ne""w"'),),
+        drop=("order",),
+        enums=(
+            NewEnum(
+                schema='sche"ma',
+                name='ne"w',
+                old_name="mo'od%",
+                values=("it's 100%", 'so"so', "ba\\d"),
+                owner='own"er',
+                comment="100% 'it'",
+                grants=(Grant(privilege="USAGE", grantee='ro"le', grantable=True),),
+                takes_name=True,
+            ),
+        ),
+        final_names=(Renamed(old_name='ord"er%s', name="order"),),
+        constraints=(without("it's 100%", column="order", array=False, name='che"ck%'),),
+        proven=(Proven(column="order", constraint='che"ck%'),),
         trigger_functions=(TriggerFunction(schema='sche"ma', name="it's%1", cost=100.0),),
     )
 
@@ -455,4 +498,9 @@ def hostile() -> Delta:
         ),
         drop_constraints=(Dropped(name='go"ne%s', definition="CHECK (true)"),),
         rename_constraints=(Renamed(old_name='old"name', name="new%name"),),
+        enum_values=(
+            EnumValue(schema='sche"ma', type="mo'od", value="it's 100%", after='so"so'),
+            EnumValue(schema='sche"ma', type="mo'od", value="first", before="it's 100%"),
+            EnumValue(schema='sche"ma', type="mo'od", value="la\\st"),
+        ),
     )

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from orchestrator import plan as plans
-from orchestrator.changes import kinds
+from orchestrator.changes import Change, kinds
 from orchestrator.errors import PlanError, PlanNotFound
 from orchestrator.plan import Plan, difference, duration, json_schema, load, parse, restore, split_table, template
 from phases.delta import Table
@@ -44,7 +44,9 @@ def test_a_good_plan_is_read() -> None:
     plan = parse(GOOD, "plan")
     assert (plan.name, plan.release, plan.soak) == ("rename-email", "2.4", timedelta(hours=24))
     assert plan.backfill.target_batch_ms == 100
-    assert plan.changes[0].wanted.renames == {"email": "email_address"}
+    (change,) = plan.changes
+    assert isinstance(change, Change)
+    assert change.wanted.renames == {"email": "email_address"}
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,10 @@ ALLOWED = (
             "contract removes the old shape; no older release is running, and the operator has said so",
             files=CONTRACT,
         )
-        for rule in ("ban-drop-column", "ban-drop-table", "ban-drop-view", "ban-drop-constraint", "ban-alter-identity")
+        for rule in (
+            *("ban-drop-column", "ban-drop-table", "ban-drop-type", "ban-drop-view"),
+            *("ban-drop-constraint", "ban-alter-identity"),
+        )
     ),
     Allowed(
         "renaming-object",
@@ -97,6 +100,17 @@ ALLOWED = (
         "ban-drop-constraint",
         "what the plan asks for: newer code breaks it, and an abort adds it again",
         files="hostile_expand$",
+    ),
+    Allowed(
+        "renaming-column",
+        "the successor takes the name that its predecessor had, in the transaction in which that goes",
+        files="relabelled_contract$",
+    ),
+    Allowed(
+        "require-enum-value-ordering",
+        "what the plan asks for: without a place the value sorts last",
+        statement="ADD VALUE",
+        files="_constrain$",
     ),
     Allowed(
         "adding-field-with-default",
@@ -154,7 +168,7 @@ ALLOWED = (
     ),
     *(
         Allowed(rule, "abort takes away what the run itself has made, step by step", files=UNDO)
-        for rule in ("ban-drop-column", "ban-drop-constraint", "ban-drop-not-null", "ban-drop-view")
+        for rule in ("ban-drop-column", "ban-drop-constraint", "ban-drop-not-null", "ban-drop-type", "ban-drop-view")
     ),
     Allowed(
         "ban-drop-table",

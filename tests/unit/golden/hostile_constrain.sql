@@ -199,3 +199,18 @@ ANALYZE "sche""ma"."we""ird%1";
 -- analyze select
 -- long, harmless: SHARE UPDATE EXCLUSIVE on public.select
 ANALYZE "public"."select";
+
+-- add value it's 100% to mo'od
+-- long, harmless: no lock
+ALTER TYPE "sche""ma"."mo'od" ADD VALUE IF NOT EXISTS 'it''s 100%' AFTER 'so"so';
+-- no undo: value 'it''s 100%' of "sche""ma"."mo'od" stays: PostgreSQL cannot take it back
+
+-- add value first to mo'od
+-- long, harmless: no lock
+ALTER TYPE "sche""ma"."mo'od" ADD VALUE IF NOT EXISTS 'first' BEFORE 'it''s 100%';
+-- no undo: value 'first' of "sche""ma"."mo'od" stays: PostgreSQL cannot take it back
+
+-- add value la\st to mo'od
+-- long, harmless: no lock
+ALTER TYPE "sche""ma"."mo'od" ADD VALUE IF NOT EXISTS  E'la\\st';
+-- no undo: value  E'la\\st' of "sche""ma"."mo'od" stays: PostgreSQL cannot take it back

@@ -1,0 +1,24 @@
+-- Before: an order may be cancelled. Nobody tells that from done any more, and the value shall go, in both tables.
+CREATE TYPE order_state AS ENUM ('new', 'paid', 'cancelled', 'done');
+COMMENT ON TYPE order_state IS 'how far an order has got';
+REVOKE ALL ON TYPE order_state FROM PUBLIC;
+GRANT USAGE ON TYPE order_state TO pg_monitor;
+
+CREATE TABLE orders (
+    id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    reference text NOT NULL UNIQUE,
+    state order_state NOT NULL DEFAULT 'new',
+    CONSTRAINT orders_state_check CHECK (state >= 'new' OR reference <> '')
+);
+CREATE INDEX orders_open_idx ON orders (state, id DESC) WHERE state IN ('new', 'paid');
+
+CREATE TABLE order_events (
+    reference text NOT NULL REFERENCES orders (reference) ON DELETE CASCADE,
+    state order_state NOT NULL,
+    passed order_state[] DEFAULT '{new}'
+);
+CREATE INDEX ON order_events (reference, state);
+
+INSERT INTO orders (reference, state)
+SELECT 'r' || g, (ARRAY['new', 'paid', 'cancelled', 'done'])[1 + g % 4]::order_state FROM generate_series(1, 300) g;
+INSERT INTO order_events SELECT reference, state, ARRAY['new', state]::order_state[] FROM orders;

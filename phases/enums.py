@@ -1,0 +1,96 @@
+"""Enums: their values, and new ones that take over from others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from psycopg.sql import SQL, Composable, Identifier, Literal
+
+from phases.delta import Delta, EnumValue, NewEnum, Table, TableConstraint
+from phases.sql import comment, grants, shown, text
+from phases.step import Statement
+
+# IF NOT EXISTS: left by a run that was aborted, it is there
+ADD_VALUE = SQL("ALTER TYPE {type} ADD VALUE IF NOT EXISTS {value}{place}")
+CREATE_TYPE = SQL("CREATE TYPE {type} AS ENUM ({values})")
+OWNER = SQL("ALTER TYPE {type} OWNER TO {owner}")
+REVOKE = SQL("REVOKE ALL ON TYPE {type} FROM PUBLIC")
+DROP_NEW_TYPE = SQL("DROP TYPE IF EXISTS {type}")
+# without CASCADE: what nobody foresaw stops it, unharmed
+DROP_TYPE = SQL("DROP TYPE {type}")
+RENAME_TYPE = SQL("ALTER TYPE {type} RENAME TO {name}")
+AT_ONCE = "enums"
+"""The columns of all tables change their types in one transaction."""
+IS_NOT = SQL("CHECK (({column} <> {value}))")
+HAS_NOT = SQL("CHECK (({value} <> ALL ({column})))")
+IS = SQL("{column} = {value}")
+HAS = SQL("{value} = ANY ({column})")
+
+
+def values(delta: Delta) -> Iterator[Statement]:
+    """No lock on any table: only who alters the same type waits. Other sessions know the value once it is committed."""
+    for value in delta.enum_values:
+        yield Statement(
+            title=f"add value {value.value} to {value.type}",
+            sql=(text(_add_value(value)),),
+            locks=(),
+            leaves=f"value {text(Literal(value.value))} of {shown(Table(value.schema, value.type))} stays: "
+            "PostgreSQL cannot take it back",
+        )
+
+
+def create(delta: Delta) -> Iterator[Statement]:
+    """No lock on any table; nobody uses it yet."""
+    for enum in delta.enums:
+        drop = DROP_NEW_TYPE.format(type=Identifier(enum.schema, enum.name))
+        yield Statement(
+            title=f"create type {enum.name}",
+            sql=tuple(map(text, _create(enum))),
+            locks=(),
+            undo=(Statement(title=f"drop type {enum.name}", sql=(text(drop),), locks=()),),
+        )
+
+
+def take_over(delta: Delta) -> Iterator[Statement]:
+    """In the transaction in which all columns change: nobody sees two of them with different types of one name."""
+    for enum in delta.enums:
+        old, new = Identifier(enum.schema, enum.old_name), Identifier(enum.schema, enum.name)
+        rename = RENAME_TYPE.format(type=new, name=Identifier(enum.old_name))
+        yield Statement(
+            title=f"drop type {enum.old_name}, which {enum.name} replaces",
+            sql=tuple(map(text, (DROP_TYPE.format(type=old), *([rename] if enum.takes_name else [])))),
+            locks=(),
+            together=AT_ONCE,
+        )
+
+
+def without(value: str, *, column: str, array: bool, name: str) -> TableConstraint:
+    """A check that no row has the value; in an array, that none has it among others."""
+    parts = {"column": Identifier(column), "value": Literal(value)}
+    return TableConstraint(
+        name=name,
+        kind="check",
+        definition=text((HAS_NOT if array else IS_NOT).format(**parts)),
+        violated_by=text((HAS if array else IS).format(**parts)),
+        inspected=True,
+    )
+
+
+def _add_value(value: EnumValue) -> Composable:
+    place: Composable = SQL("")
+    if value.before is not None:
+        place = SQL(" BEFORE {}").format(Literal(value.before))
+    elif value.after is not None:
+        place = SQL(" AFTER {}").format(Literal(value.after))
+    return ADD_VALUE.format(type=Identifier(value.schema, value.type), value=Literal(value.value), place=place)
+
+
+def _create(enum: NewEnum) -> Iterator[Composable]:
+    type_ = Identifier(enum.schema, enum.name)
+    yield CREATE_TYPE.format(type=type_, values=SQL(", ").join(map(Literal, enum.values)))
+    yield from comment("TYPE", type_, enum.comment)
+    if enum.grants is not None:
+        yield REVOKE.format(type=type_)
+        yield from grants(enum.grants, SQL("TYPE {}").format(type_))
+    # last: what our role may do by being a member of the owner does not depend on it
+    yield OWNER.format(type=type_, owner=Identifier(enum.owner))

@@ -1,0 +1,39 @@
+-- verify ord"er%s from order in every row
+-- long, harmless: ACCESS SHARE on "sche""ma"."we""ird%1"
+SELECT "id" FROM "sche""ma"."we""ird%1" AS new WHERE "new"."ord""er%s" IS DISTINCT FROM 'x'::"ne""w"; -- guarded by zzzz"trigger
+-- rows named by id; not repaired
+
+-- wait for snapshots from before ord"er%s was filled
+-- long, harmless: no lock
+-- guarded by zzzz"trigger
+
+-- drop order, the trigger; rename ord"er%s to order
+-- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+LOCK TABLE "sche""ma"."we""ird%1" IN ACCESS EXCLUSIVE MODE;
+DO '
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = ''"sche""ma"."we""ird%1"''::regclass AND tgname = ''zzzz"trigger''
+                 AND tgenabled IN (''O'', ''A'')) THEN
+    RAISE EXCEPTION ''trigger zzzz"trigger is gone or disabled: what was written since may differ'' USING ERRCODE = ''object_not_in_prerequisite_state'';
+  END IF;
+END
+';
+DO '
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conrelid = ''"sche""ma"."we""ird%1"''::regclass AND conname = ''che"ck%''
+                 AND convalidated) THEN
+    RAISE EXCEPTION ''check che"ck%% is gone: rows written since may break it'' USING ERRCODE = ''object_not_in_prerequisite_state'';
+  END IF;
+END
+';
+DROP TRIGGER IF EXISTS "zzzz""trigger" ON "sche""ma"."we""ird%1";
+DROP FUNCTION IF EXISTS "sche""ma"."sync'function"();
+DROP SEQUENCE IF EXISTS "sche""ma"."count""er";
+ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN "order";
+ALTER TABLE "sche""ma"."we""ird%1" RENAME COLUMN "ord""er%s" TO "order";
+ALTER FUNCTION "sche""ma"."it's%1"() COST 100.0;
+
+-- drop type mo'od%, which ne"w replaces
+-- long, harmless: no lock
+DROP TYPE "sche""ma"."mo'od%";
+ALTER TYPE "sche""ma"."ne""w" RENAME TO "mo'od%";
