@@ -165,6 +165,8 @@ class Index:
     name: str
     old_name: str | None = None
     """The index that goes at contract."""
+    old_definition: str | None = None
+    """Its definition, where it is not the model of this one."""
     unique: bool
     definition: str
     """All after `ON table` in CREATE INDEX."""
