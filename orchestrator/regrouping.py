@@ -85,6 +85,14 @@ class Regrouping:
         yield from departure.warnings(facts, self.old)
         yield from also_read(facts, self._up, self.old)
         yield from remade(facts, self._of_nulls)
+        for name in self.old:
+            column = facts.column(name)
+            bounds = [*(["NOT NULL"] if column.not_null else []), *([column.type] if "(" in column.type else [])]
+            if bounds:
+                yield (
+                    f'until contract a write of newer code fails for which "down" gives what "{name}" does not take: '
+                    f"it is {' and '.join(bounds)}"
+                )
         for name, spec in self.new.items():
             if spec.not_null:
                 yield (

@@ -73,6 +73,13 @@ ELSE_DOWN = SQL(
 {count}
       END IF;
 {down}
+{else_up}"""
+)
+# empty, a row looks as if nobody had computed it yet: it gets what the backfill would give it
+ELSE_UP = SQL(
+    """      IF {new_missing} THEN
+{up}
+      END IF;
 """
 )
 # a value that does not survive the way there and back stays what it was, as long as nobody writes it
@@ -177,17 +184,19 @@ def _link(link: Link, count: Composable) -> Composable:
         return FOLLOW.format(called=differ(link.up), up=up)
     changed = compared(DIFFERENT, link.old)
     if_changed = UP_IF_CHANGED.format(old_changed=changed, undone=undone(link), up=up)
+    empty = all_of(MISSING, of_row(link.new))
+    unchanged = compared(SAME, link.new)
     return LINK.format(
         called=called(Sync(links=(link,), trigger="", function="", counter="")),
-        new_missing=all_of(MISSING, of_row(link.new)),
-        new_unchanged=compared(SAME, link.new),
+        new_missing=empty,
+        new_unchanged=unchanged if link.down else SQL("{} OR ({})").format(unchanged, empty),
         up=up,
         up_or_leave=up if link.exact else if_changed,
-        **_ways_down(link, changed, count),
+        **_ways_down(link, changed, count, SQL("") if link.exact else ELSE_UP.format(new_missing=empty, up=up)),
     )
 
 
-def _ways_down(link: Link, old_changed: Composable, count: Composable) -> dict[str, Composable]:
+def _ways_down(link: Link, old_changed: Composable, count: Composable, else_up: Composable) -> dict[str, Composable]:
     if not link.down:
         return {"else_down_insert": SQL(""), "else_down": SQL("")}
     parts = {
@@ -196,7 +205,7 @@ def _ways_down(link: Link, old_changed: Composable, count: Composable) -> dict[s
     }
     return {
         "else_down_insert": ELSE_DOWN_INSERT.format(count=_count_insert(link, count), **parts),
-        "else_down": ELSE_DOWN.format(count=count, old_changed=old_changed, **parts),
+        "else_down": ELSE_DOWN.format(count=count, old_changed=old_changed, else_up=else_up, **parts),
     }
 
 

@@ -260,7 +260,7 @@ class AddColumn(Change):
             yield from remade(facts, self._of_nulls)
         if facts.column_type(self._added).type == "json":
             yield f'"{self.column}" is json: it has no equality, so DISTINCT and UNION fail on it; jsonb has'
-        if sync is not None and sync.fills and not (self.not_null or self._counts):
+        if sync is not None and not (self.not_null or self._counts):
             yield f'until contract a null that anybody writes to "{self.column}" is filled as well'
         if self.not_null and self._links(facts):
             yield (

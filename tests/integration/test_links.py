@@ -227,6 +227,31 @@ def test_nulls_of_newer_code_that_come_back_as_values_are_told(database: Databas
     assert any(warning.startswith(said) for warning in program.warnings) == warned
 
 
+COMPUTED = """
+name: split
+changes:
+  - {kind: add_column, table: people, column: shout, type: text, up: upper(name)}
+"""
+MERGED = """
+name: split
+changes:
+  - kind: merge_columns
+    table: people
+    from: {name: "split_part(shout, '|', 1)", city: "split_part(shout, '|', 2)"}
+    to: {shout: {type: text, up: "COALESCE(name, '') || '|' || COALESCE(city, '')"}}
+"""
+
+
+@pytest.mark.parametrize(("plan", "expected"), [(COMPUTED, "ANN LEE VAN DYKE"), (MERGED, "|")])
+def test_a_null_that_the_old_shape_has_no_word_for_is_computed_and_does_not_stop_contract(
+    plan: str, expected: str, create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    database, migration = people(create_database, tmp_path, Phase.CONSTRAIN, plan)
+    database.execute("UPDATE people SET shout = NULL WHERE id = 1")
+    migration.advance(Phase.CONTRACT)
+    assert database.fetch("SELECT shout FROM people WHERE id = 1") == [(expected,)]
+
+
 @pytest.mark.parametrize(("up", "warned"), [("upper(name) || random()", True), ("upper(name)", False)])
 def test_a_value_that_is_given_once_may_be_volatile_and_is_told(database: Database, up: str, warned: bool) -> None:
     database.execute(SQL(PEOPLE))
@@ -234,3 +259,11 @@ def test_a_value_that_is_given_once_may_be_volatile_and_is_told(database: Databa
     plan = parse(yaml.safe_dump({"name": "once", "changes": [change]}), "plan")
     program, _ = make_program(context_of(database), plan)
     assert any("is not immutable: each row keeps what it gives" in each for each in program.warnings) == warned
+
+
+def test_a_plan_warns_where_the_old_column_takes_less_than_down_may_give(database: Database, tmp_path: Path) -> None:
+    init(database)
+    database.execute("CREATE TABLE people (id int PRIMARY KEY, name varchar(20) NOT NULL, city text)")
+    program, _ = make_program(context_of(database, tmp_path), parse(PLAN, "plan"))
+    [warning] = [each for each in program.warnings if '"down" gives' in each]
+    assert warning.endswith('"name" does not take: it is NOT NULL and character varying(20)')

@@ -15,8 +15,10 @@ from random import Random
 
 import pytest
 
+from orchestrator.changes import Change
 from orchestrator.errors import IllegalTransition, RunNotFound
 from orchestrator.journal.states import Status
+from orchestrator.plan import Plan
 from phases.step import Phase
 from tests.fixtures.database import Administrator, CreateDatabase, Database
 from tests.fixtures.facts import Rows, rows
@@ -56,8 +58,8 @@ class Rehearsal:
         return database
 
     @cached_property
-    def name(self) -> str:
-        return filed(self.folder, self.plans, BACKFILL).name
+    def plan(self) -> Plan:
+        return filed(self.folder, self.plans, BACKFILL)
 
     @cached_property
     def workload(self) -> Workload:
@@ -95,7 +97,7 @@ class Rehearsal:
             self.administrator.drop(database.name)
 
     def on(self, database: Database) -> Migration:
-        return Migration(context_of(database, self.plans), self.name)
+        return Migration(context_of(database, self.plans), self.plan.name)
 
     def require_done(self, database: Database, where: object) -> None:
         """As after a run that nobody disturbed."""
@@ -108,7 +110,14 @@ class Rehearsal:
     def require_undone(self, database: Database, where: object) -> None:
         """As if there had been no run."""
         assert database.dump() in self.schemas_before, where
-        assert rows(database) == self.rows_before, where
+        assert self.workload.old.read(database) == self.read_before, where
+        # a null that was filled stays filled
+        filled = {each.table for each in self.plan.changes if isinstance(each, Change) and each.kind == "set_not_null"}
+        before, after = self.rows_before, rows(database)
+        assert before.keys() == after.keys(), where
+        for schema, table in before:
+            if table not in filled:
+                assert after[schema, table] == before[schema, table], f"{table}, {where}"
 
 
 @pytest.fixture
@@ -118,7 +127,7 @@ def rehearsal(folder: Path, create_database: CreateDatabase, administrator: Admi
 
 def abort(migration: Migration) -> None:
     with suppress(RunNotFound):  # nothing had been written before the crash
-        migration.abort()
+        migration.abort(confirm_loss=True)
 
 
 def test_a_run_whose_runners_die_one_after_another_ends_as_one_that_was_left_alone(
@@ -156,11 +165,11 @@ def test_from_every_instant_there_is_a_way_on_and_a_way_back(rehearsal: Rehearsa
         rehearsal.require_done(database, where)
         # once something is gone for good: that it can be finished has just been seen
         with suppress(IllegalTransition):
-            assert rehearsal.on(other).abort().status is Status.ABORTED
+            assert rehearsal.on(other).abort(confirm_loss=True).status is Status.ABORTED
             rehearsal.require_undone(other, where)
         rehearsal.throw_away(database, other)
     for where, database in crashes(rehearsal, constrained, "in abort", to=None):
-        rehearsal.on(database).abort()
+        rehearsal.on(database).abort(confirm_loss=True)
         rehearsal.require_undone(database, where)
         rehearsal.throw_away(database)
 
@@ -171,7 +180,7 @@ def crashes(rehearsal: Rehearsal, start: Database, where: str, *, to: Phase | No
         database = rehearsal.copy(start)
         with mortal(database, at) as life:
             if to is None:
-                rehearsal.on(database).abort()
+                rehearsal.on(database).abort(confirm_loss=True)
             else:
                 rehearsal.on(database).advance(to=to)
         if not life.ended:

@@ -111,6 +111,9 @@ BEGIN
         END;
       END IF;
         NEW."order" := (new."ord""er%s")::bigint;
+      IF "new"."ord""er%s" IS NOT DISTINCT FROM NULL THEN
+        NEW."ord""er%s" := (new."order")::integer;
+      END IF;
     END IF;
   END IF;
   RETURN NEW;
