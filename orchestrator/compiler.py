@@ -100,8 +100,8 @@ def deltas_of(changes: Iterable[Change], plan: str, catalog: Catalog) -> tuple[D
     """One delta a table: several changes of one table share a trigger and a backfill."""
     by_table: dict[str, list[Delta]] = {}
     for change in changes:
-        delta = change.delta(catalog, plan)
-        by_table.setdefault(catalog.table(change.table).display, []).append(delta)
+        for delta in change.deltas(catalog, plan):
+            by_table.setdefault(f"{delta.table.schema}.{delta.table.name}", []).append(delta)
     return tuple(joint.referring_first(list(map(_merged, by_table.values()))))
 
 
@@ -129,6 +129,7 @@ def _tables(delta: Delta) -> set[str]:
     ends = {end for key in (*delta.foreign_keys, *delta.lift_foreign_keys) for end in (key.table, key.references)}
     ends |= {end for dropped in delta.drop_foreign_keys for end in (dropped.table, dropped.references)}
     ends |= {Table(delta.table.schema, rename.to) for rename in delta.rename_tables}
+    ends |= {move.table for move in delta.moves}
     return {f"{table.schema}.{table.name}" for table in {delta.table, *ends}}
 
 
@@ -172,6 +173,14 @@ def _conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]
                 f'"{facts.display}" is the matter of a {change.kind} and of another change of this plan',
                 "make two plans of it, one after the other",
             )
+    others = Counter(catalog.table(name).display for change in changes for name in change.others)
+    for change in changes:
+        for other in (catalog.table(name).display for name in change.others):
+            if number[other] or others[other] > 1:
+                yield (
+                    f'"{other}" is the other table of {change.kind}, and the matter of another change of this plan',
+                    "make two plans of it, one after the other",
+                )
     changed = {catalog.table(change.table).table: change.touches for change in changes}
     for change in changes:
         facts = catalog.table(change.table)

@@ -116,6 +116,21 @@ def refusals(facts: TableFacts, gone: Collection[str]) -> Iterator[Refusal]:
             )
 
 
+def omission_refusals(facts: TableFacts, name: str, advice: str, *, null: bool = True) -> Iterator[Refusal]:
+    """What would fail the INSERTs of newer code, which leave a column out; `null`: it is null in their rows."""
+    column, proof = facts.column(name), facts.proof(name)
+    if null and proof is not None:
+        yield f'check "{proof}" refuses the rows of newer code, in which "{name}" is null', advice
+    if null and column.constrained_domain:
+        yield f'the domain {column.type} may refuse that newer code leaves "{name}" out', advice
+    for index in facts.indexes:
+        if null and index.nulls_not_distinct and name in index.reads:
+            yield f'unique index "{index.name}" refuses that "{name}" is null in two rows of newer code', advice
+    for key in facts.foreign_keys:
+        if key.table == facts.table and name in key.columns and len(key.columns) > 1 and "MATCH FULL" in key.actions:
+            yield f'foreign key "{key.name}" (MATCH FULL) refuses that "{name}" alone is null', advice
+
+
 def warnings(facts: TableFacts, gone: Collection[str]) -> Iterator[str]:
     """What goes along, and is used for more than the column."""
     for index in _indexes(facts, gone):

@@ -20,6 +20,7 @@ from orchestrator.succession import dependent_refusals, table_refusals
 from orchestrator.unfolding import unfolded
 from phases.constrain import proof_of
 from phases.delta import Delta, ForeignKey, Index, Statistics, Table, UniqueKey
+from phases.names import truncating
 from phases.step import Phase
 
 
@@ -95,9 +96,10 @@ def _can_be_asked(change: Change, catalog: Catalog, deltas: Sequence[Delta]) -> 
 
 def _touched(delta: Delta, phase: Phase) -> tuple[str, ...]:
     """Columns on which nothing may stand that we do not know of."""
+    moved = [column for move in delta.moves for column in move.here]
     if phase is Phase.CONTRACT:
-        return delta.drop
-    return (*delta.drop, *(swap.column for swap in delta.swaps), *(retype.column for retype in delta.retypes))
+        return (*delta.drop, *moved)
+    return (*delta.drop, *moved, *(swap.column for swap in delta.swaps), *(retype.column for retype in delta.retypes))
 
 
 def _missing_columns(catalog: Catalog, delta: Delta) -> list[str]:
@@ -109,20 +111,34 @@ def _missing_columns(catalog: Catalog, delta: Delta) -> list[str]:
 def without_ours(catalog: Catalog, deltas: Sequence[Delta], swapped: Collection[Table] = ()) -> Catalog:
     """The catalog without what the run itself has made; where columns were `swapped`, what it added is in use."""
     ours = {f"{delta.table.schema}.{delta.table.name}": delta for delta in deltas}
-    made = {key for delta in deltas if delta.create for key in ((each.table, each.name) for each in delta.foreign_keys)}
+    moves = [move for delta in deltas for move in delta.moves]
+    moved_to = {move.table for move in moves}
+    made = {
+        (key.table, key.name) for delta in deltas for key in delta.foreign_keys if delta.create or key.table in moved_to
+    }
+    created = {move.table for move in moves if move.create is not None}
+    triggers = [name for move in moves for name in (move.trigger, move.back_trigger)]
+    # in the schema of the one table for the other
+    names = {name for delta in deltas if delta.moves for name in _made_by(delta)}
     tables = {}
     for name, facts in catalog.tables.items():
         delta = ours.get(facts.display)
         if delta is not None:
             facts = facts.without(
                 columns=[] if delta.table in swapped else [column.name for column in delta.add],
-                triggers=[delta.sync.trigger] if delta.sync else [],
+                triggers=[
+                    *([delta.sync.trigger] if delta.sync else []),
+                    *(name for each in triggers for name in (each, truncating(each))),
+                ],
                 names=_made_by(delta),
             )
             facts = facts.with_nulls(delta.not_null).with_not_null(delta.loosen)
             foreign_keys = tuple(key for key in facts.foreign_keys if (key.table, key.name) not in made)
             facts = replace(facts, foreign_keys=foreign_keys, exists=facts.exists and not delta.create)
             facts = _with_lifted(facts, delta).with_settings(delta.settings)
+        if facts.table in created:
+            facts = replace(facts, exists=False, taken_names=facts.taken_names - {facts.table.name})
+        facts = replace(facts, taken_names=facts.taken_names - names)
         tables[name] = facts
     return replace(catalog, tables=tables)
 
@@ -153,7 +169,9 @@ def _made_by(delta: Delta) -> set[str]:
     made |= {column.sequence.name for column in delta.add if column.sequence is not None}
     made |= {proof_of(delta.table, column) for column in delta.not_null}
     made |= {rename.to for rename in delta.rename_tables}
-    for new in delta.create:
+    for move in delta.moves:
+        made |= {move.function, move.back_function}
+    for new in (*delta.create, *(move.create for move in delta.moves if move.create is not None)):
         made |= {each.name for each in new.keys} | {name for name, _ in new.indexes}
     return made | ({delta.sync.function, delta.sync.counter} if delta.sync else set())
 
@@ -163,6 +181,7 @@ _PARTS = {
     "retypes": "type of",
     "create": "definition of",
     "rename_tables": "what hangs on the view",
+    "moves": "what moves to table",
     "drop_foreign_keys": "foreign key",
     "add": "column",
     "indexes": "index",

@@ -43,7 +43,7 @@ def read_catalog(context: Context, plan: Plan, stored: Sequence[Delta] = ()) -> 
         database.set_local(connection, lock_timeout=context.settings.lock_timeout_ms, **RENDERING)
         try:
             enums = _enums(connection, plan, stored)
-            requests = _requests(unfolded(plan, enums), [delta.table for delta in stored])
+            requests = _requests(unfolded(plan, enums), tables_of(stored))
             return replace(read(connection, requests), enums=enums)
         except DBAPIError as error:
             state = database.sqlstate(error)
@@ -61,6 +61,11 @@ def read_catalog(context: Context, plan: Plan, stored: Sequence[Delta] = ()) -> 
             connection.rollback()
 
 
+def tables_of(deltas: Sequence[Delta]) -> list[Table]:
+    """The tables of a run, as they were found when it was compiled."""
+    return [table for delta in deltas for table in (delta.table, *(move.table for move in delta.moves))]
+
+
 def _enums(connection: Connection, plan: Plan, stored: Sequence[Delta]) -> dict[str, Enum]:
     types = {Table(each.schema, each.type) for delta in stored for each in delta.enum_values}
     types |= {Table(each.schema, each.old_name) for delta in stored for each in delta.enums}
@@ -72,7 +77,8 @@ def _enums(connection: Connection, plan: Plan, stored: Sequence[Delta]) -> dict[
 def _requests(changes: Iterable[Change], resolved: Collection[Table]) -> dict[str, Request]:
     wanted: dict[str, Wanted] = {}
     for change in changes:
-        wanted[change.table] = wanted.get(change.table, Wanted()) | change.wanted
+        for table, each in {change.table: change.wanted, **change.others}.items():
+            wanted[table] = wanted.get(table, Wanted()) | each
     named = {split_table(table) for table in wanted}
     return {
         table: Request(_resolved(split_table(table), [each for each in resolved if each not in named]), each)

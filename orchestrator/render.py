@@ -399,22 +399,25 @@ def _table_script(step: Any) -> str:
     from psycopg.sql import SQL, Literal
 
     from phases.sql import catalog_sql, text
+    from phases.writes import write
 
-    parts = {"table": catalog_sql(step.table), "differs": catalog_sql(step.differs)}
+    table, differs = catalog_sql(step.table), catalog_sql(step.differs)
     if not isinstance(step, Batches):
-        return text(SQL("SELECT count(*) AS must_be_0 FROM {table} AS new WHERE {differs};").format(**parts))
-    loop = text(SQL(_LOOP).format(**parts, assignments=catalog_sql(step.assignments), name=Literal(step.table)))
+        query = SQL("SELECT count(*) AS must_be_0 FROM {table} AS new WHERE {differs};")
+        return text(query.format(table=table, differs=differs))
+    statement = write(step, table=table, rows=SQL(_ROWS).format(differs=differs))
+    loop = text(SQL(_LOOP).format(name=Literal(step.table), statement=statement))
     return text(SQL("DO {};").format(Literal(loop)))
 
 
+_ROWS = "ctid >= format('(%s,0)', first)::tid AND ctid < format('(%s,0)', first + 128)::tid AND ({differs})"
 _LOOP = """
 DECLARE
   blocks bigint := pg_relation_size({name}::regclass, 'main') / current_setting('block_size')::bigint;
   first bigint := 0;
 BEGIN
   WHILE first < blocks LOOP
-    UPDATE {table} AS new SET {assignments}
-    WHERE ctid >= format('(%s,0)', first)::tid AND ctid < format('(%s,0)', first + 128)::tid AND ({differs});
+    {statement};
     COMMIT;
     first := first + 128;
   END LOOP;

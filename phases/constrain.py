@@ -74,14 +74,15 @@ def steps(delta: Delta) -> Iterator[Step]:
         yield from add_foreign_key(foreign_key)
     # what is only told to be not null reads as before
     if delta.add or delta.indexes or delta.statistics or _fills(delta):
-        yield _analyze(delta.table)
+        yield analyze(delta.table)
 
 
 def _fills(delta: Delta) -> bool:
     return delta.sync is not None and any(fill.existing for fill in delta.sync.fills)
 
 
-def _analyze(table: Table) -> Statement:
+def analyze(table: Table) -> Statement:
+    """What the planner knows of it."""
     return Statement(
         title=f"analyze {table.name}",
         sql=(text(ANALYZE.format(table=qualified(table))),),

@@ -128,7 +128,7 @@ def _switch(delta: Delta) -> Iterator[Composable]:
     """In one transaction under ACCESS EXCLUSIVE, catalog only. No CASCADE: what nobody foresaw stops it, unharmed."""
     table = qualified(delta.table)
     if delta.sync is not None:
-        yield require_trigger(delta.table, delta.sync)
+        yield require_trigger(delta.table, delta.sync.trigger)
         for proven in delta.proven:
             yield require_check(delta.table, proven.constraint)
         yield from dual_write.drop(delta.table, delta.sync)

@@ -75,6 +75,8 @@ class NewColumn:
     """Expression of a VIRTUAL generated column (PostgreSQL 18+)."""
     sequence: NewSequence | None = None
     """What its default counts with."""
+    moved: bool = False
+    """A column of another table moves here: what it holds, that one has, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +165,8 @@ class Index:
     name: str
     old_name: str | None = None
     """The index that goes at contract."""
+    old_definition: str | None = None
+    """Its definition, where it is not the model of this one."""
     unique: bool
     definition: str
     """All after `ON table` in CREATE INDEX."""
@@ -461,6 +465,50 @@ class NewTable:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Move:
+    """Columns that move to another table, to the row with the same key; both follow each other until contract."""
+
+    table: Table
+    create: NewTable | None
+    """That table, where expand makes it: no older code knows it, and its rows are made as need be. None: it is there,
+    with the columns, and its rows are the application's: none is made, and none deleted."""
+    key: tuple[tuple[str, str], ...]
+    """Columns here and there, of which each table has a unique index; `=` compares them byte by byte."""
+    columns: tuple[tuple[str, str], ...]
+    """Columns here, which go at contract, and there."""
+    trigger: str
+    function: str
+    back_trigger: str
+    """On the other table."""
+    back_function: str
+
+    @property
+    def name(self) -> str:
+        """By which an operator knows it."""
+        return self.table.name
+
+    @property
+    def here(self) -> tuple[str, ...]:
+        """The columns by their names here."""
+        return tuple(here for here, _ in self.columns)
+
+    @property
+    def there(self) -> tuple[str, ...]:
+        """The columns by their names there."""
+        return tuple(there for _, there in self.columns)
+
+    @property
+    def key_here(self) -> tuple[str, ...]:
+        """The key's columns here."""
+        return tuple(here for here, _ in self.key)
+
+    @property
+    def key_there(self) -> tuple[str, ...]:
+        """The key's columns there."""
+        return tuple(there for _, there in self.key)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TableRename:
     """A table that takes another name at contract, and that a view serves under that name until then."""
 
@@ -579,6 +627,8 @@ class Delta:
     """The table itself, where it goes at contract, after its foreign keys."""
     rename_tables: tuple[TableRename, ...] = ()
     """The table itself, where it takes another name at contract."""
+    moves: tuple[Move, ...] = ()
+    """Columns that go to another table. Their columns are not in `drop`: they go with the triggers of the move."""
     enum_values: tuple[EnumValue, ...] = ()
     enums: tuple[NewEnum, ...] = ()
     """Enums that columns of this and other tables are to have: all of them change at once, at contract."""

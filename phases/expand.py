@@ -72,7 +72,7 @@ def steps(delta: Delta) -> Iterator[Step]:
     yield from inspection.trial(delta)
     yield from enums.create(delta)
     for new in delta.create:
-        yield _create_table(delta.table, new)
+        yield create_table(delta.table, new)
     for rename in delta.rename_tables:
         yield _create_view(delta.table, rename)
     locks = (lock(LockMode.ACCESS_EXCLUSIVE, delta.table),)
@@ -149,8 +149,11 @@ def _add(table: Table, column: NewColumn) -> Iterator[Composable]:
     yield from grants(column.grants, qualified(table), column.name)
 
 
-def _create_table(table: Table, new: NewTable) -> Statement:
-    """Nobody sees it before it is complete. Its undo drops it only while it is empty."""
+def create_table(table: Table, new: NewTable, *, demanding: bool = True) -> Statement:
+    """Nobody sees it before it is complete. Its undo drops it only while it is empty.
+
+    `demanding`: an abort does not begin while it is not. Else it is emptied by the time that its undo comes.
+    """
     locks = (lock(LockMode.ACCESS_EXCLUSIVE, table),)
     drop = DROP_TABLE.format(table=qualified(table))
     return Statement(
@@ -162,7 +165,7 @@ def _create_table(table: Table, new: NewTable) -> Statement:
                 title=f"drop table {table.name}",
                 sql=(text(_require_empty(table, LOCK_TABLE.format(table=qualified(table)))), text(drop)),
                 locks=locks,
-                require=text(_require_empty(table, SQL(""))),
+                require=text(_require_empty(table, SQL(""))) if demanding else "",
             ),
         ),
     )

@@ -37,7 +37,7 @@ def _condition(delta: Delta, column: NewColumn) -> tuple[Composable | None, bool
         if fill.value.column == column.name:
             differs = SQL("{} AND ({})").format(given, differ((fill.value,)))
             return (differs, False) if fill.immutable else (given, True)
-    if column.generated is not None:
+    if column.generated is not None or column.moved:
         return None, False
     if column.default is None:
         return given, False

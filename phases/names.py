@@ -53,6 +53,25 @@ def counter_of(plan: str, table: str) -> str:
     return derived(f"orchestrator_conflicts_{_word(plan)}", plan, table)
 
 
+def mover_of(plan: str, table: str, target: str) -> str:
+    """The trigger by which a table follows another. AFTER triggers fire in byte order of their names.
+
+    Those by which PostgreSQL checks foreign keys are called RI_ConstraintTrigger_…: ours comes before them, so that a
+    row goes before it would be in the way of the one that it refers to.
+    """
+    return derived(f"Orchestrator_{_word(plan)}", plan, table, target)
+
+
+def move_function_of(plan: str, table: str, target: str) -> str:
+    """The function of that trigger, in the table's own schema."""
+    return derived(f"orchestrator_move_{_word(plan)}", plan, table, target)
+
+
+def truncating(trigger: str) -> str:
+    """The trigger beside it that fires where a table is emptied."""
+    return derived(trigger, trigger, "truncate")
+
+
 def leftovers(index: str) -> tuple[str, ...]:
     """What an interrupted REINDEX CONCURRENTLY of this index leaves behind: the new index, or the old one.
 

@@ -168,19 +168,45 @@ class Inspect:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Insertion:
+    """Where rows are copied to. A row is known there by its key, over which there is a unique index."""
+
+    table: str
+    """Qualified and quoted."""
+    columns: tuple[str, ...]
+    values: tuple[str, ...]
+    """What each of the columns gets: SQL over the row `new`."""
+    key: tuple[str, ...]
+    """Those of the columns by which a row is known."""
+    replaces: bool = False
+    """A row that is there already is set right, where it differs: of a repair. Else it is left to the trigger."""
+    holds: bool = False
+    """Nobody may update the source's rows until theirs are there: another trigger would take them for news."""
+    creates: bool = True
+    """False: none is made there; those that are there are set right."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Batches:
-    """An UPDATE of a whole table in ranges of heap blocks, each with its cursor in a transaction of its own."""
+    """A write to a whole table in ranges of heap blocks, each with its cursor in a transaction of its own.
+
+    An UPDATE of its rows by `assignments`; or their `insertion` into another table; or it `deletes` them.
+    """
 
     title: str
     table: str
     """Qualified and quoted."""
-    assignments: str
+    assignments: str = ""
     """The SET list of the UPDATE."""
+    insertion: Insertion | None = None
+    deletes: bool = False
     differs: str
-    """Condition on a row that still has to be updated."""
+    """Condition on a row that still has to be dealt with. It may look into another table, by a key that is indexed
+    there, and as a subquery in parentheses that gives a value: EXISTS could become a join, which reads all of it."""
     guard: str
     """Name of the trigger that must be enabled: without it, rows written behind the cursor would be lost."""
     locks: tuple[Lock, ...]
+    """The first is that on the table."""
     fires: bool = False
     """Triggers must fire, those of foreign keys among them; else they stay silent where our role may have it so."""
     undo: tuple[Undo, ...] = ()

@@ -84,7 +84,7 @@ def _exchange(delta: Delta, before: Sync, after: Sync, moves: TakeOver) -> Itera
     """In one transaction: nobody sees a table without the name, or a row that the trigger has not seen."""
     table = qualified(delta.table)
     yield LOCK_TABLE.format(table=table)
-    yield require_trigger(delta.table, before)
+    yield require_trigger(delta.table, before.trigger)
     yield dual_write.DROP_TRIGGER.format(trigger=Identifier(before.trigger), table=table)
     for swap in delta.swaps:
         interim = derived(f"{swap.column}_swapped", swap.column, swap.shadow)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from phases.delta import Identity, OwnedSequence, Sync, Table, TakeOver, UniqueKey
+from phases.delta import Identity, OwnedSequence, Table, TakeOver, UniqueKey
 from phases.sql import catalog_sql, comment, grants, lock, qualified, text
 from phases.step import Lock, LockMode
 
@@ -83,14 +83,12 @@ def sequence_locks(moves: TakeOver) -> Iterator[Lock]:
         yield lock(LockMode.ACCESS_EXCLUSIVE, Table(identity.schema, identity.sequence))
 
 
-def require_trigger(table: Table, sync: Sync) -> Composable:
+def require_trigger(table: Table, trigger: str) -> Composable:
     """Raises unless the trigger is there and enabled."""
     body = REQUIRE_TRIGGER_BODY.format(
         table=Literal(text(qualified(table))),
-        trigger=Literal(sync.trigger),
-        message=Literal(
-            f"trigger {sync.trigger} is gone or disabled: what was written since may differ".replace("%", "%%")
-        ),
+        trigger=Literal(trigger),
+        message=Literal(f"trigger {trigger} is gone or disabled: what was written since may differ".replace("%", "%%")),
     )
     return REQUIRE.format(body=Literal(text(body)))
 

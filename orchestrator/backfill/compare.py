@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from orchestrator.backfill import suspects
 from orchestrator.backfill.pace import Pace
-from orchestrator.backfill.update import ONE, UPDATE, range_of
+from orchestrator.backfill.update import ONE, range_of
 from orchestrator.backfill.worker import Worker
 from orchestrator.database import sqlstate
 from orchestrator.errors import StepFailed, StoppedOnRequest
@@ -19,6 +19,7 @@ from orchestrator.inspecting import shown
 from orchestrator.watch import CANCELLED
 from phases.sql import catalog_sql, text
 from phases.step import Batches, Verify
+from phases.writes import write
 
 TARGET_MS = 500
 FIRST_BLOCKS = 1024
@@ -150,13 +151,17 @@ class Compare:
         if one is not None:
             parts["range"] = ONE.format(tid=Literal(one), differs=parts["differs"])
         keys = DIFFERING.format(keys=catalog_sql(self._step.keys), limit=Literal(SAMPLE), table=self._table, **parts)
-        statement = UPDATE.format(assignments=catalog_sql(step.assignments), table=self._table, **parts)
+        statement = write(step, table=self._table, rows=parts["range"])
         with worker.batch(timeout_ms=self._timeout_ms, stoppable=True) as batch:
             found = worker.read(batch, text(keys))
             rows = worker.send(batch, text(statement)) if found else 0
             worker.expect(batch)
             after = worker.save(
-                batch, next_block=end, differences=worker.window.differences + rows, keys=self._keys(found)
+                batch,
+                next_block=end,
+                # one that was found and not set right counts as well: another pass has to find it so, or gone
+                differences=worker.window.differences + max(rows, len(found)),
+                keys=self._keys(found),
             )
         worker.committed(batch, after)
 

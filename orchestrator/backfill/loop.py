@@ -93,7 +93,8 @@ def _finish(executor: Executor, position: int, step: Batches | Verify) -> None:
     with executor.engine.begin() as connection:
         executor.claim.fence(connection)
         store.update_progress(connection, executor.claim.run_id, position, finished_at=progress.updated_at)
-        done = f"rows updated: {progress.rows:,}" if progress.rows else f"differences: {progress.differences:,}"
+        verb = "copied" if isinstance(step, Batches) and step.insertion else "updated"
+        done = f"rows {verb}: {progress.rows:,}" if progress.rows else f"differences: {progress.differences:,}"
         store.add_event(
             connection,
             executor.claim.run_id,

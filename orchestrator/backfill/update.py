@@ -20,11 +20,12 @@ from orchestrator.errors import StepFailed, StoppedOnRequest
 from orchestrator.journal import store
 from phases.sql import catalog_sql, text
 from phases.step import Batches
+from phases.writes import write
 
 MOST_PARTS = 64
 """Parts in which the rows of one block are updated, where they are too heavy for one batch: about a row each."""
 
-LOCK_TABLE = SQL("LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
+LOCK_TABLES = SQL("LOCK TABLE {tables} IN ROW EXCLUSIVE MODE")
 # PostgreSQL 14+ reads just these blocks (TID Range Scan); a row that moves behind us was touched by the trigger
 RANGE = SQL("ctid >= {first}::tid AND ctid < {end}::tid AND ({differs})")
 # pages are pruned by a scan of the range, not by fetching single rows: so no list of ctids
@@ -36,11 +37,6 @@ STRIPE = SQL(
     " THEN ({differs}) ELSE false END"
 )
 ONE = SQL("ctid = {tid}::tid AND ({differs})")
-UPDATE = SQL("UPDATE {table} AS new SET {assignments} WHERE {range}")
-UPDATE_UNLOCKED = SQL(
-    "UPDATE {table} AS new SET {assignments} WHERE ctid = ANY (ARRAY("
-    "SELECT ctid FROM {table} AS new WHERE {range} FOR NO KEY UPDATE SKIP LOCKED)) AND ({differs})"
-)
 COUNT = SQL("SELECT count(*) AS rows FROM {table} AS new WHERE {range}")
 
 # whoever holds the oldest snapshot that keeps dead versions of this database from being pruned
@@ -96,7 +92,8 @@ class Update:
         while self._worker.window.next_block < self._worker.window.end_block:
             self._worker.check()
             self._pace.target_ms = self._worker.target_ms
-            self._striping.fixed = self._worker.knobs.stripes
+            # stripes make updates HOT; of what is only read, or goes, nothing is updated
+            self._striping.fixed = self._worker.knobs.stripes if self._step.assignments else 1
             self._pace.limit(most_blocks(self._worker.knobs, self._worker.crew.progress))
             span = self._span()
             try:
@@ -141,15 +138,13 @@ class Update:
 
     def _batch(self, span: Span, rows: Composable, *, next_block: int) -> Pass:
         worker = self._worker
-        parts = {"table": self._table, "range": rows, "differs": self._differs}
-        statement = (UPDATE_UNLOCKED if span.unlocked else UPDATE).format(
-            assignments=catalog_sql(self._step.assignments), **parts
-        )
+        statement = write(self._step, table=self._table, rows=rows, unlocked=span.unlocked)
+        remaining = COUNT.format(table=self._table, range=rows)
         worker.wait_for_turn()
         with worker.batch(timeout_ms=worker.timeout_ms(self._pace.target_ms)) as batch:
             updated = worker.send(batch, text(statement))
             hot = worker.expect(batch)
-            left = worker.read(batch, text(COUNT.format(**parts)))[0]["rows"] if span.unlocked else 0
+            left = worker.read(batch, text(remaining))[0]["rows"] if span.unlocked else 0
             after = worker.save(
                 batch,
                 next_block=next_block,
@@ -248,7 +243,8 @@ class Update:
     def _wait_for_table(self) -> None:
         """Nobody may skip a lock on the whole table: waits for it as a guarded step does."""
         worker = self._worker
-        statement = text(LOCK_TABLE.format(table=self._table))
+        tables = [self._table, *([catalog_sql(self._step.insertion.table)] if self._step.insertion else [])]
+        statement = text(LOCK_TABLES.format(tables=SQL(", ").join(tables)))
 
         def attempt() -> None:
             with worker.executor.engine.begin() as connection:

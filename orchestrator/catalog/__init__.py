@@ -112,7 +112,7 @@ class Index:
     current: str
     """As it is."""
     definition: str | None
-    """All after `ON table`, as it is; of an index that has a successor."""
+    """All after `ON table`, as it is; of an index that has a successor, or comes along to another table."""
     successor: str | None
     tablespace: str | None
     comment: str | None

@@ -237,7 +237,7 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
         in_place=in_place,
         defaults=successors.defaults,
         unfit=successors.unfit,
-        indexes=tuple(_index(row, successors) for row in rows["indexes"] if not row["exclusion"]),
+        indexes=tuple(_index(row, successors, wanted.carries) for row in rows["indexes"] if not row["exclusion"]),
         constraints=tuple(_constraint(row, successors) for row in rows["constraints"]),
         foreign_keys=tuple(_foreign_key(row, unfit_keys.get(row["name"])) for row in keys),
         sequences=tuple(_sequence(connection, row) for row in fetch(connection, queries.SEQUENCES, parameters)),
@@ -323,7 +323,7 @@ def _deferral(row: RowMapping) -> str:
     return " DEFERRABLE INITIALLY DEFERRED" if row["deferred"] else " DEFERRABLE"
 
 
-def _index(row: RowMapping, successors: Successors) -> Index:
+def _index(row: RowMapping, successors: Successors, carried: frozenset[str]) -> Index:
     return Index(
         name=row["name"],
         keys=tuple(row["keys"]),
@@ -333,7 +333,7 @@ def _index(row: RowMapping, successors: Successors) -> Index:
         nulls_not_distinct=row["nulls_not_distinct"],
         valid=row["valid"],
         current=row["definition"],
-        definition=tail(row) if row["name"] in successors.indexes else None,
+        definition=tail(row) if row["name"] in successors.indexes or not carried.isdisjoint(row["reads"]) else None,
         successor=successors.indexes.get(row["name"]),
         tablespace=row["tablespace"],
         comment=row["comment"],

@@ -350,6 +350,8 @@ class Wanted:
     retypes: Mapping[str, Retyping] = field(default_factory=dict)
     """Columns whose indexes and constraints are to be rendered as they read under another type."""
     enums: tuple[MadeEnum, ...] = ()
+    carries: frozenset[str] = frozenset()
+    """Columns whose indexes are wanted as they are, to be made on another table."""
 
     @property
     def expressions(self) -> tuple[RowQuestion, ...]:
@@ -369,6 +371,7 @@ class Wanted:
             self.uses or other.uses,
             {**self.retypes, **other.retypes},
             tuple(dict.fromkeys((*self.enums, *other.enums))),
+            self.carries | other.carries,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import abstractmethod
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import ClassVar
 
@@ -52,6 +52,11 @@ class Change(Entry):
     def wanted(self) -> Wanted:
         """What has to be known of its table, besides what the table has."""
         return Wanted()
+
+    @property
+    def others(self) -> Mapping[str, Wanted]:
+        """Other tables that it makes or changes, and what has to be known of each."""
+        return {}
 
     @property
     def touches(self) -> frozenset[str]:
@@ -108,6 +113,10 @@ class Change(Entry):
     @abstractmethod
     def delta(self, catalog: Catalog, plan: str) -> Delta:
         """What this change asks of the phases, on this database; `plan` names what is made for it."""
+
+    def deltas(self, catalog: Catalog, plan: str) -> Iterator[Delta]:
+        """What it asks of them on each of its tables."""
+        yield self.delta(catalog, plan)
 
     @abstractmethod
     def refusals(self, catalog: Catalog, plan: str) -> list[tuple[str, str]]:

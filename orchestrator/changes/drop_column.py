@@ -91,30 +91,8 @@ class DropColumn(Change):
             if column.generated or column.identity:
                 yield f'"{self.column}" gets its value by itself', 'leave out "down"'
             return
-        yield from self._omission_refusals(facts)
-
-    def _omission_refusals(self, facts: TableFacts) -> Iterator[Refusal]:
-        """What would fail the INSERTs of newer code, which leave the column out."""
-        column, advice = facts.column(self.column), 'give "down", the value in such rows, or drop it before'
-        proof = facts.proof(self.column)
-        if self._null(facts) and proof is not None:
-            yield f'check "{proof}" refuses the rows of newer code, in which "{self.column}" is null', advice
-        if self._null(facts) and column.constrained_domain:
-            yield f'the domain {column.type} may refuse that newer code leaves "{self.column}" out', advice
-        for index in facts.indexes:
-            if index.nulls_not_distinct and self.column in index.reads and self._null(facts):
-                yield (
-                    f'unique index "{index.name}" refuses that "{self.column}" is null in two rows of newer code',
-                    advice,
-                )
-        for key in facts.foreign_keys:
-            if (
-                key.table == facts.table
-                and self.column in key.columns
-                and len(key.columns) > 1
-                and "MATCH FULL" in key.actions
-            ):
-                yield f'foreign key "{key.name}" (MATCH FULL) refuses that "{self.column}" alone is null', advice
+        advice = 'give "down", the value in such rows, or drop it before'
+        yield from departure.omission_refusals(facts, self.column, advice, null=self._null(facts))
 
     def warnings(self, catalog: Catalog, plan: str) -> list[str]:
         return list(self._warnings(catalog, catalog.table(self.table), plan))

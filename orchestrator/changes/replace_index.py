@@ -51,6 +51,7 @@ class ReplaceIndex(Change, IndexSpec):
         index = Index(
             name=names.derived(f"{self.name}_next", plan, facts.display),
             old_name=self.name,
+            old_definition=old.current if old else None,
             unique=self.unique,
             definition=answer.sql,
             tablespace=self.tablespace,

@@ -7,7 +7,7 @@ from typing import LiteralString
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from orchestrator.errors import PlanRefused, StepFailed
+from orchestrator.errors import CatalogDrifted, PlanRefused, StepFailed
 from phases.names import leftovers
 from phases.step import Phase
 from tests.fixtures.database import CreateDatabase, Database
@@ -153,6 +153,15 @@ def test_an_index_is_built_on_a_column_that_the_same_plan_makes(users: Database,
     assert users.dump() == before
     migration.advance(Phase.CONTRACT)
     assert ("new", True) in users.fetch(INDEXES)
+
+
+@pytest.mark.parametrize("change", ["kind: drop_index", "kind: replace_index, columns: [city, email]"])
+def test_another_index_that_has_its_name_by_then_is_not_dropped(plan: Plan, users: Database, change: str) -> None:
+    run = plan(f"{change}, name: users_by_city")
+    run.advance(Phase.CONSTRAIN)
+    users.execute("DROP INDEX users_by_city; CREATE INDEX users_by_city ON users (city DESC)")
+    with pytest.raises(CatalogDrifted, match='index "users_by_city" is different'):
+        run.advance(Phase.CONTRACT)
 
 
 def test_an_index_that_is_gone_before_contract_is_reported(plan: Plan, users: Database) -> None:

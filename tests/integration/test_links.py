@@ -225,3 +225,12 @@ def test_nulls_of_newer_code_that_come_back_as_values_are_told(database: Databas
     program, _ = make_program(context_of(database), plan)
     said = 'where newer code leaves "first", "rest" null, "up" of what "down" gives for that is not null'
     assert any(warning.startswith(said) for warning in program.warnings) == warned
+
+
+@pytest.mark.parametrize(("up", "warned"), [("upper(name) || random()", True), ("upper(name)", False)])
+def test_a_value_that_is_given_once_may_be_volatile_and_is_told(database: Database, up: str, warned: bool) -> None:
+    database.execute(SQL(PEOPLE))
+    change = {"kind": "set_not_null", "table": "people", "column": "city", "up": up}
+    plan = parse(yaml.safe_dump({"name": "once", "changes": [change]}), "plan")
+    program, _ = make_program(context_of(database), plan)
+    assert any("is not immutable: each row keeps what it gives" in each for each in program.warnings) == warned

@@ -14,24 +14,23 @@ from random import Random
 from threading import Event, Thread
 
 import pytest
-import yaml
 from psycopg.sql import SQL, Identifier
 
 from orchestrator.changes import Change
-from orchestrator.plan import Plan, parse, split_table
+from orchestrator.plan import Plan, split_table
 from phases.step import Phase
 from tests.fixtures.database import CreateDatabase, Database
 from tests.fixtures.ledger import Ledger
 from tests.fixtures.locks import Holder, blocked_by, holding
 from tests.fixtures.processes import Orchestrator
+from tests.fixtures.runs import init
 from tests.fixtures.waiting import wait_until
 from tests.fixtures.writers import Traffic, Workload
+from tests.scenarios.folders import FOLDERS, filed, sql
 
-CHECKOUT = Path(__file__).parents[2]
-FOLDERS = sorted(
-    path.parent for folder in ("examples", "tests/scenarios/cases") for path in (CHECKOUT / folder).glob("*/plan.yaml")
-)
-LOCK_TIMEOUT_MS, LOCK_HOLD_MS = 500, 2000
+# small steps: traffic shall meet them
+UNHURRIED = {"target_batch_ms": 10, "pause_between_batches_ms": 20}
+LOCK_TIMEOUT_MS, LOCK_HOLD_MS = 200, 2000
 BOUND_S = (LOCK_TIMEOUT_MS + LOCK_HOLD_MS) / 1000
 YES, NO = 0, 3
 # what a transaction of the application must hold to be in the way of a phase's first lock
@@ -92,9 +91,10 @@ class Scenario:
 
 
 def _step_aside(database: Database, holder: Holder, ended: Event) -> None:
-    wait_until(lambda: ended.is_set() or blocked_by(database, holder.pid), timeout=60, what="a step waits")
-    with suppress(AssertionError):  # a step that does not give way lets the application wait, which the writers notice
-        wait_until(lambda: not blocked_by(database, holder.pid), timeout=BOUND_S + 1, what="the step gives way")
+    with database.connect() as observer:
+        wait_until(lambda: ended.is_set() or blocked_by(observer, holder.pid), timeout=60, what="a step waits")
+        with suppress(AssertionError):  # a step that does not lets the application wait, which the writers notice
+            wait_until(lambda: not blocked_by(observer, holder.pid), timeout=BOUND_S + 1, what="the step gives way")
     holder.rollback()
 
 
@@ -103,16 +103,15 @@ def _step_aside(database: Database, holder: Holder, ended: Event) -> None:
 def test_no_statement_fails_and_no_value_is_lost_from_plan_to_contract(
     folder: Path, create_database: CreateDatabase, orchestrator_here: Orchestrator, tmp_path: Path, rng: Random
 ) -> None:
-    database, expected = create_database(), create_database()
+    database, expected = create_database(init), create_database()
     _spare_time(folder, database.server_version // 10_000)
-    database.execute(_sql(folder / "schema.sql"))
-    expected.execute(_sql(folder / "expected.sql"))
+    database.execute(sql(folder / "schema.sql"))
+    expected.execute(sql(folder / "expected.sql"))
     before = _left_by_an_abort(folder, create_database) or database.dump()
     workload = Workload.load(folder / "workload.yaml")
     ledger = Ledger(workload.old.read(database))
-    scenario = Scenario(_unhurried(folder / "plan.yaml", tmp_path / "plans"), workload, database, orchestrator_here)
+    scenario = Scenario(filed(folder, tmp_path / "plans", UNHURRIED), workload, database, orchestrator_here)
     name = scenario.plan.name
-    scenario.run("init")
 
     with Traffic(database, workload, ledger, rng) as traffic:
         traffic.start("old")
@@ -164,19 +163,5 @@ def _left_by_an_abort(folder: Path, create_database: CreateDatabase) -> str | No
     if not path.exists():
         return None
     database = create_database()
-    database.execute(_sql(path))
+    database.execute(sql(path))
     return database.dump()
-
-
-def _sql(path: Path) -> SQL:
-    return SQL(path.read_text(encoding="utf-8"))
-
-
-def _unhurried(path: Path, plans: Path) -> Plan:
-    """The plan, filed under its name, with a backfill that takes small steps: traffic shall meet it."""
-    data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    data["backfill"] = {"target_batch_ms": 10, "pause_between_batches_ms": 50}
-    text = yaml.safe_dump(data, allow_unicode=True, sort_keys=False)
-    plans.mkdir()
-    (plans / f"{data['name']}.yaml").write_text(text, encoding="utf-8")
-    return parse(text, str(path))

@@ -15,6 +15,7 @@ from phases.delta import (
     Identity,
     Index,
     Link,
+    Move,
     NewColumn,
     NewEnum,
     NewSequence,
@@ -218,6 +219,25 @@ def whole() -> Delta:
                 invoker=True,
                 grants=(Grant(privilege="SELECT", grantee=None, grantable=False),),
                 column_grants=(('a"%s', Grant(privilege="UPDATE", grantee='ro"le', grantable=True)),),
+            ),
+        ),
+        moves=(
+            Move(
+                table=Table('o"ther', "mo%s've"),
+                create=NewTable(
+                    name="mo%s've",
+                    columns=(
+                        TableColumn(name='k"ey', type="bigint", not_null=True),
+                        TableColumn(name="a%part", type="text"),
+                    ),
+                    keys=(TableKey(name='mo"ve_pkey', columns=('k"ey', "select"), primary=True),),
+                ),
+                key=(("order", 'k"ey'), ("select", "select")),
+                columns=(('a"%s', "a%part"), ("it's", LONG)),
+                trigger='Orches"trator%',
+                function="fo'rth",
+                back_trigger="Orchestrator_back",
+                back_function='ba"ck',
             ),
         ),
         raw=(
@@ -462,6 +482,18 @@ def hostile() -> Delta:
                 references=other,
                 referenced_columns=("select",),
                 actions=" ON DELETE RESTRICT",
+            ),
+        ),
+        moves=(
+            Move(
+                table=other,
+                create=None,
+                key=(("order", 'k"ey'),),
+                columns=(("it's", 'the"re%'),),
+                trigger='Orches"trator%',
+                function="fo'rth",
+                back_trigger="Orchestrator_back",
+                back_function='ba"ck',
             ),
         ),
         drop_constraints=(Dropped(name='go"ne%s', definition="CHECK (true)"),),

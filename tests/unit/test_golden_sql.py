@@ -12,6 +12,7 @@ import pytest
 
 from phases import STEPS
 from phases.delta import Delta
+from phases.sql import catalog_sql, text
 from phases.step import (
     AwaitSnapshots,
     Batches,
@@ -26,6 +27,7 @@ from phases.step import (
     Step,
     Verify,
 )
+from phases.writes import write
 from tests.unit.deltas import hostile, plain, relabelled, retyped, whole
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -67,7 +69,8 @@ def shown(step: Step) -> Iterator[str]:
         case AwaitSnapshots():
             yield f"-- guarded by {step.guard}"
         case Batches():
-            yield f"UPDATE {step.table} AS new SET {step.assignments} WHERE {step.differs}; -- guarded by {step.guard}"
+            statement = write(step, table=catalog_sql(step.table), rows=catalog_sql(step.differs))
+            yield f"{text(statement)}; -- guarded by {step.guard}"
         case Verify():
             yield f"SELECT {step.keys} FROM {step.table} AS new WHERE {step.differs}; -- guarded by {step.guard}"
             yield f"-- rows named by {', '.join(step.key_names)}; {'repaired' if step.repair else 'not repaired'}"
@@ -143,8 +146,10 @@ def test_of_a_swap_only_the_exchange_itself_may_not_be_undone_twice() -> None:
 
 def test_contract_validates_before_it_destroys() -> None:
     steps = list(STEPS[Phase.CONTRACT](hostile()))
-    assert isinstance(steps[0], Verify)
-    assert not any(isinstance(step, Verify) for step in steps[1:])
+    looks = [isinstance(step, Verify) for step in steps]
+    assert looks == sorted(looks, reverse=True)
+    # of the trigger on the table itself, and of those between two tables
+    assert sum(looks) == 2
 
 
 def test_nothing_is_dropped_with_cascade() -> None:

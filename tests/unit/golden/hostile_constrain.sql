@@ -196,6 +196,10 @@ ALTER TABLE "sche""ma"."we""ird%1" ADD CONSTRAINT "self_next" FOREIGN KEY ("pare
 -- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"
 ANALYZE "sche""ma"."we""ird%1";
 
+-- analyze select
+-- long, harmless: SHARE UPDATE EXCLUSIVE on public.select
+ANALYZE "public"."select";
+
 -- add value it's 100% to mo'od
 -- long, harmless: no lock
 ALTER TYPE "sche""ma"."mo'od" ADD VALUE IF NOT EXISTS 'it''s 100%' AFTER 'so"so';

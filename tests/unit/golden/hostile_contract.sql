@@ -1,3 +1,8 @@
+-- verify the"re% of select in every row of we"ird%1
+-- long, harmless: ACCESS SHARE on "sche""ma"."we""ird%1", ACCESS SHARE on public.select
+SELECT ctid FROM "sche""ma"."we""ird%1" AS new WHERE CASE WHEN "new"."it's" IS NOT DISTINCT FROM NULL THEN (SELECT pg_catalog.record_image_eq(ROW("other"."the""re%"), ROW("new"."it's")) FROM "public"."select" AS other WHERE "other"."k""ey" OPERATOR(pg_catalog.=) "new"."order") IS FALSE ELSE (SELECT pg_catalog.record_image_eq(ROW("other"."the""re%"), ROW("new"."it's")) FROM "public"."select" AS other WHERE "other"."k""ey" OPERATOR(pg_catalog.=) "new"."order") IS NOT TRUE END; -- guarded by Orches"trator%
+-- rows named by ctid; not repaired
+
 -- verify new"%s from order; éééééééééééééééééééééééééééééééx from it's in every row
 -- long, harmless: ACCESS SHARE on "sche""ma"."we""ird%1"
 SELECT ctid FROM "sche""ma"."we""ird%1" AS new WHERE pg_catalog.record_image_ne(ROW("new"."new""%s"), ROW("new"."order")) OR pg_catalog.record_image_ne(ROW("new"."éééééééééééééééééééééééééééééééx"), ROW("new"."it's")); -- guarded by zzzz"trigger
@@ -68,3 +73,31 @@ ALTER TABLE "sche""ma"."we""ird%1" RENAME CONSTRAINT "apart" TO "apart_as_before
 ALTER TABLE "sche""ma"."we""ird%1" RENAME CONSTRAINT "old""name" TO "new%name";
 ALTER INDEX "sche""ma"."idx_next" RENAME TO "idx%";
 ALTER STATISTICS "sche""ma"."stat_next" RENAME TO "stat";
+
+-- drop it's, the triggers to select
+-- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1", ACCESS EXCLUSIVE on public.select
+LOCK TABLE "sche""ma"."we""ird%1" IN ACCESS EXCLUSIVE MODE;
+DO '
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = ''"sche""ma"."we""ird%1"''::regclass AND tgname = ''Orches"trator%''
+                 AND tgenabled IN (''O'', ''A'')) THEN
+    RAISE EXCEPTION ''trigger Orches"trator%% is gone or disabled: what was written since may differ'' USING ERRCODE = ''object_not_in_prerequisite_state'';
+  END IF;
+END
+';
+LOCK TABLE "public"."select" IN ACCESS EXCLUSIVE MODE;
+DO '
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = ''"public"."select"''::regclass AND tgname = ''Orchestrator_back''
+                 AND tgenabled IN (''O'', ''A'')) THEN
+    RAISE EXCEPTION ''trigger Orchestrator_back is gone or disabled: what was written since may differ'' USING ERRCODE = ''object_not_in_prerequisite_state'';
+  END IF;
+END
+';
+DROP TRIGGER IF EXISTS "Orches""trator%" ON "sche""ma"."we""ird%1";
+DROP TRIGGER IF EXISTS "Orches""trator%_5889ffb4" ON "sche""ma"."we""ird%1";
+DROP FUNCTION IF EXISTS "sche""ma"."fo'rth"();
+DROP TRIGGER IF EXISTS "Orchestrator_back" ON "public"."select";
+DROP TRIGGER IF EXISTS "Orchestrator_back_f7549d97" ON "public"."select";
+DROP FUNCTION IF EXISTS "public"."ba""ck"();
+ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN "it's";

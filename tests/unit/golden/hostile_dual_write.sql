@@ -68,3 +68,140 @@ ALTER TABLE "sche""ma"."we""ird%1" ENABLE ALWAYS TRIGGER "zzzz""trigger";
 --   ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN IF EXISTS "a""part";
 --   ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN IF EXISTS "vir'tual";
 --   ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN IF EXISTS "num%ber";
+
+-- create trigger Orchestrator_back
+-- short exclusive: SHARE ROW EXCLUSIVE on public.select
+CREATE FUNCTION "public"."ba""ck"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS '
+#variable_conflict use_column
+DECLARE
+  patience text := pg_catalog.current_setting(''lock_timeout'');
+  since timestamptz := pg_catalog.clock_timestamp();
+  held boolean;
+BEGIN
+  IF TG_OP = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."the""re%"), ROW("old"."the""re%")) AND NOT pg_catalog.record_image_ne(ROW("new"."k""ey"), ROW("old"."k""ey")) THEN
+    RETURN NULL;
+  END IF;
+  IF "new"."the""re%" IS NOT DISTINCT FROM NULL AND (TG_OP = ''INSERT'' OR pg_catalog.record_image_eq(ROW("new"."the""re%"), ROW("old"."the""re%"))) THEN
+      held := true;
+      PERFORM FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" FOR NO KEY UPDATE SKIP LOCKED;
+      IF NOT FOUND THEN
+        LOOP
+          BEGIN
+            PERFORM pg_catalog.set_config(''lock_timeout'', ''100ms'', true);
+            PERFORM FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" FOR NO KEY UPDATE;
+            PERFORM pg_catalog.set_config(''lock_timeout'', patience, true);
+            EXIT;
+          EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            IF patience::interval > ''0'' AND pg_catalog.clock_timestamp() - since > patience::interval THEN
+              RAISE;
+            END IF;
+          END;
+          IF EXISTS (
+            WITH RECURSIVE locks AS MATERIALIZED (SELECT * FROM pg_catalog.pg_locks), behind AS (
+              SELECT pg_catalog.pg_backend_pid() AS pid
+              UNION
+              SELECT waits.pid FROM behind JOIN locks AS has ON has.pid = behind.pid AND has.granted
+              JOIN locks AS waits ON NOT waits.granted AND waits.pid <> has.pid AND waits.locktype = has.locktype
+              WHERE has.locktype = ''transactionid'' AND waits.transactionid = has.transactionid
+                 OR has.locktype = ''tuple'' AND (waits.database, waits.relation, waits.page, waits.tuple)
+                                             = (has.database, has.relation, has.page, has.tuple)
+            )
+            SELECT FROM behind JOIN locks AS hands ON hands.pid = behind.pid AND hands.granted
+            WHERE behind.pid <> pg_catalog.pg_backend_pid() AND hands.locktype = ''relation''
+              AND hands.relation = ''"sche""ma"."we""ird%1"''::pg_catalog.regclass AND hands.mode IN (''RowShareLock'', ''RowExclusiveLock'')
+          ) THEN
+            held := false;
+            EXIT;
+          END IF;
+        END LOOP;
+      END IF;
+    IF held THEN
+      UPDATE "public"."select" AS there SET "the""re%" = "here"."it''s" FROM "sche""ma"."we""ird%1" AS here
+      WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND "there"."k""ey" OPERATOR(pg_catalog.=) "new"."k""ey" AND NOT ("here"."it''s" IS NOT DISTINCT FROM NULL);
+    END IF;
+  ELSIF EXISTS (SELECT FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND pg_catalog.record_image_ne(ROW("here"."it''s"), ROW("new"."the""re%"))) THEN
+      held := true;
+      PERFORM FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" FOR NO KEY UPDATE SKIP LOCKED;
+      IF NOT FOUND THEN
+        LOOP
+          BEGIN
+            PERFORM pg_catalog.set_config(''lock_timeout'', ''100ms'', true);
+            PERFORM FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" FOR NO KEY UPDATE;
+            PERFORM pg_catalog.set_config(''lock_timeout'', patience, true);
+            EXIT;
+          EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            IF patience::interval > ''0'' AND pg_catalog.clock_timestamp() - since > patience::interval THEN
+              RAISE;
+            END IF;
+          END;
+          IF EXISTS (
+            WITH RECURSIVE locks AS MATERIALIZED (SELECT * FROM pg_catalog.pg_locks), behind AS (
+              SELECT pg_catalog.pg_backend_pid() AS pid
+              UNION
+              SELECT waits.pid FROM behind JOIN locks AS has ON has.pid = behind.pid AND has.granted
+              JOIN locks AS waits ON NOT waits.granted AND waits.pid <> has.pid AND waits.locktype = has.locktype
+              WHERE has.locktype = ''transactionid'' AND waits.transactionid = has.transactionid
+                 OR has.locktype = ''tuple'' AND (waits.database, waits.relation, waits.page, waits.tuple)
+                                             = (has.database, has.relation, has.page, has.tuple)
+            )
+            SELECT FROM behind JOIN locks AS hands ON hands.pid = behind.pid AND hands.granted
+            WHERE behind.pid <> pg_catalog.pg_backend_pid() AND hands.locktype = ''relation''
+              AND hands.relation = ''"sche""ma"."we""ird%1"''::pg_catalog.regclass AND hands.mode IN (''RowShareLock'', ''RowExclusiveLock'')
+          ) THEN
+            held := false;
+            EXIT;
+          END IF;
+        END LOOP;
+      END IF;
+    IF held THEN
+      UPDATE "sche""ma"."we""ird%1" AS here SET "it''s" = "new"."the""re%" WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND pg_catalog.record_image_ne(ROW("here"."it''s"), ROW("new"."the""re%"));
+    END IF;
+  END IF;
+  RETURN NULL;
+END
+';
+REVOKE ALL ON FUNCTION "public"."ba""ck"() FROM PUBLIC;
+CREATE TRIGGER "Orchestrator_back" AFTER INSERT OR UPDATE ON "public"."select" FOR EACH ROW EXECUTE FUNCTION "public"."ba""ck"();
+ALTER TABLE "public"."select" ENABLE ALWAYS TRIGGER "Orchestrator_back";
+-- undo:
+--   -- drop the"re% of select, the triggers
+--   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1", ACCESS EXCLUSIVE on public.select
+--   DROP TRIGGER IF EXISTS "Orches""trator%" ON "sche""ma"."we""ird%1";
+--   DROP TRIGGER IF EXISTS "Orches""trator%_5889ffb4" ON "sche""ma"."we""ird%1";
+--   DROP FUNCTION IF EXISTS "sche""ma"."fo'rth"();
+--   DROP TRIGGER IF EXISTS "Orchestrator_back" ON "public"."select";
+--   DROP TRIGGER IF EXISTS "Orchestrator_back_f7549d97" ON "public"."select";
+--   DROP FUNCTION IF EXISTS "public"."ba""ck"();
+--   ALTER TABLE "public"."select" DROP COLUMN IF EXISTS "the""re%";
+
+-- create trigger Orches"trator%
+-- short exclusive: SHARE ROW EXCLUSIVE on "sche""ma"."we""ird%1"
+CREATE FUNCTION "sche""ma"."fo'rth"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS '
+#variable_conflict use_column
+BEGIN
+  IF TG_OP = ''INSERT'' AND "new"."it''s" IS NOT DISTINCT FROM NULL THEN
+    -- the row there may have come first
+    UPDATE "sche""ma"."we""ird%1" AS here SET "it''s" = "there"."the""re%" FROM "public"."select" AS there WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."order" AND "there"."k""ey" OPERATOR(pg_catalog.=) "new"."order" AND NOT ("there"."the""re%" IS NOT DISTINCT FROM NULL);
+  ELSE
+    UPDATE "public"."select" AS there SET "the""re%" = CASE WHEN TG_OP = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."it''s"), ROW("old"."it''s")) AND "there"."the""re%" IS DISTINCT FROM NULL THEN "there"."the""re%" ELSE "new"."it''s" END WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "new"."order" AND pg_catalog.record_image_ne(ROW("there"."the""re%"), ROW(CASE WHEN TG_OP = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."it''s"), ROW("old"."it''s")) AND "there"."the""re%" IS DISTINCT FROM NULL THEN "there"."the""re%" ELSE "new"."it''s" END));
+  END IF;
+  RETURN NULL;
+END
+';
+REVOKE ALL ON FUNCTION "sche""ma"."fo'rth"() FROM PUBLIC;
+CREATE TRIGGER "Orches""trator%" AFTER INSERT OR UPDATE ON "sche""ma"."we""ird%1" FOR EACH ROW EXECUTE FUNCTION "sche""ma"."fo'rth"();
+ALTER TABLE "sche""ma"."we""ird%1" ENABLE ALWAYS TRIGGER "Orches""trator%";
+-- undo:
+--   -- look for rows of select that we"ird%1 does not have
+--   -- long, harmless: ACCESS SHARE on public.select, ACCESS SHARE on "sche""ma"."we""ird%1"
+--   SELECT "k""ey" FROM "public"."select" AS new WHERE (SELECT pg_catalog.record_image_eq(ROW("other"."it's"), ROW("new"."the""re%")) FROM "sche""ma"."we""ird%1" AS other WHERE "other"."order" OPERATOR(pg_catalog.=) "new"."k""ey") IS NOT TRUE AND NOT ("new"."the""re%" IS NOT DISTINCT FROM NULL) LIMIT 10; -- must find no row
+-- undo:
+--   -- drop the"re% of select, the triggers
+--   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1", ACCESS EXCLUSIVE on public.select
+--   DROP TRIGGER IF EXISTS "Orches""trator%" ON "sche""ma"."we""ird%1";
+--   DROP TRIGGER IF EXISTS "Orches""trator%_5889ffb4" ON "sche""ma"."we""ird%1";
+--   DROP FUNCTION IF EXISTS "sche""ma"."fo'rth"();
+--   DROP TRIGGER IF EXISTS "Orchestrator_back" ON "public"."select";
+--   DROP TRIGGER IF EXISTS "Orchestrator_back_f7549d97" ON "public"."select";
+--   DROP FUNCTION IF EXISTS "public"."ba""ck"();
+--   ALTER TABLE "public"."select" DROP COLUMN IF EXISTS "the""re%";

@@ -1,3 +1,7 @@
+-- analyze mo%s've
+-- long, harmless: SHARE UPDATE EXCLUSIVE on "o""ther"."mo%s've"
+ANALYZE "o""ther"."mo%s've";
+
 -- 100% 'ours'
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
 COMMENT ON SCHEMA public IS '100%';

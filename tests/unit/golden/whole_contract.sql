@@ -1,3 +1,8 @@
+-- verify a%part, éééééééééééééééééééééééééééééééx of mo%s've in every row of we"ird%1
+-- long, harmless: ACCESS SHARE on "sche""ma"."we""ird%1", ACCESS SHARE on "o""ther"."mo%s've"
+SELECT "order" FROM "sche""ma"."we""ird%1" AS new WHERE CASE WHEN "new"."a""%s" IS NOT DISTINCT FROM NULL AND "new"."it's" IS NOT DISTINCT FROM NULL THEN (SELECT pg_catalog.record_image_eq(ROW("other"."a%part", "other"."éééééééééééééééééééééééééééééééx"), ROW("new"."a""%s", "new"."it's")) FROM "o""ther"."mo%s've" AS other WHERE "other"."k""ey" OPERATOR(pg_catalog.=) "new"."order" AND "other"."select" OPERATOR(pg_catalog.=) "new"."select") IS FALSE ELSE (SELECT pg_catalog.record_image_eq(ROW("other"."a%part", "other"."éééééééééééééééééééééééééééééééx"), ROW("new"."a""%s", "new"."it's")) FROM "o""ther"."mo%s've" AS other WHERE "other"."k""ey" OPERATOR(pg_catalog.=) "new"."order" AND "other"."select" OPERATOR(pg_catalog.=) "new"."select") IS NOT TRUE END; -- guarded by Orches"trator%
+-- rows named by order; not repaired
+
 -- drop constraint f"k%
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1", ACCESS EXCLUSIVE on public.select
 ALTER TABLE "sche""ma"."we""ird%1" DROP CONSTRAINT IF EXISTS "f""k%";
@@ -10,3 +15,32 @@ DROP TABLE "sche""ma"."we""ird%1";
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."new""%s", ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
 DROP VIEW "sche""ma"."new""%s";
 ALTER TABLE "sche""ma"."we""ird%1" RENAME TO "new""%s";
+
+-- drop a"%s, it's, the triggers to mo%s've
+-- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1", ACCESS EXCLUSIVE on "o""ther"."mo%s've"
+LOCK TABLE "sche""ma"."we""ird%1" IN ACCESS EXCLUSIVE MODE;
+DO '
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = ''"sche""ma"."we""ird%1"''::regclass AND tgname = ''Orches"trator%''
+                 AND tgenabled IN (''O'', ''A'')) THEN
+    RAISE EXCEPTION ''trigger Orches"trator%% is gone or disabled: what was written since may differ'' USING ERRCODE = ''object_not_in_prerequisite_state'';
+  END IF;
+END
+';
+LOCK TABLE "o""ther"."mo%s've" IN ACCESS EXCLUSIVE MODE;
+DO '
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = ''"o""ther"."mo%s''''ve"''::regclass AND tgname = ''Orchestrator_back''
+                 AND tgenabled IN (''O'', ''A'')) THEN
+    RAISE EXCEPTION ''trigger Orchestrator_back is gone or disabled: what was written since may differ'' USING ERRCODE = ''object_not_in_prerequisite_state'';
+  END IF;
+END
+';
+DROP TRIGGER IF EXISTS "Orches""trator%" ON "sche""ma"."we""ird%1";
+DROP TRIGGER IF EXISTS "Orches""trator%_5889ffb4" ON "sche""ma"."we""ird%1";
+DROP FUNCTION IF EXISTS "sche""ma"."fo'rth"();
+DROP TRIGGER IF EXISTS "Orchestrator_back" ON "o""ther"."mo%s've";
+DROP TRIGGER IF EXISTS "Orchestrator_back_f7549d97" ON "o""ther"."mo%s've";
+DROP FUNCTION IF EXISTS "o""ther"."ba""ck"();
+ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN "a""%s";
+ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN "it's";

@@ -44,3 +44,22 @@ GRANT UPDATE ("a""%s") ON "sche""ma"."new""%s" TO "ro""le" WITH GRANT OPTION;
 --   -- drop view new"%s
 --   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."new""%s"
 --   DROP VIEW IF EXISTS "sche""ma"."new""%s";
+
+-- create table mo%s've
+-- short exclusive: ACCESS EXCLUSIVE on "o""ther"."mo%s've"
+CREATE TABLE "o""ther"."mo%s've" ("k""ey" bigint NOT NULL, "a%part" text, CONSTRAINT "mo""ve_pkey" PRIMARY KEY ("k""ey", "select"));
+-- undo:
+--   -- drop table mo%s've
+--   -- short exclusive: ACCESS EXCLUSIVE on "o""ther"."mo%s've"
+--   DO '
+--   BEGIN
+--     IF pg_catalog.to_regclass(''"o""ther"."mo%s''''ve"'') IS NOT NULL THEN
+--       PERFORM pg_catalog.set_config(''row_security'', ''off'', true);
+--       LOCK TABLE "o""ther"."mo%s''ve" IN ACCESS EXCLUSIVE MODE;
+--       IF EXISTS (SELECT FROM "o""ther"."mo%s''ve") THEN
+--         RAISE EXCEPTION ''table "o""ther"."mo%%s''''ve" has rows, which would be lost'' USING ERRCODE = ''object_not_in_prerequisite_state'', HINT = ''copy them elsewhere if they are needed, and delete them'';
+--       END IF;
+--     END IF;
+--   END
+--   ';
+--   DROP TABLE IF EXISTS "o""ther"."mo%s've";

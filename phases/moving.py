@@ -1,0 +1,578 @@
+"""Columns that move to another table: triggers on both keep them equal, whichever of the two a version writes.
+
+A row there stands for the row here with the same key; where there is none, its columns are as good as null. Both
+triggers look before they write, so that each ends what the other has begun, however deep in triggers of the
+application that happens.
+
+Older code has its row here locked when its trigger wants the one there, newer code the one there when its trigger
+wants the row here. Where both do so at once, newer code's trigger gives way, and not with an error: whoever waits for
+it gets the row there next, and has the last word on both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
+
+from phases.constrain import analyze
+from phases.delta import Delta, Move, Table
+from phases.dual_write import ENABLE_ALWAYS, compared
+from phases.expand import create_table
+from phases.names import truncating
+from phases.sql import lock, names, qualified, text
+from phases.step import AwaitSnapshots, Batches, Insertion, Inspect, Lock, LockMode, Statement, Step, Verify
+from phases.sync import DIFFERENT, GIVEN, MISSING, SAME, all_of, of_row
+from phases.take_over import LOCK_TABLE, require_trigger
+
+# SECURITY DEFINER: who may write one of the tables need not have the right to write the other
+CREATE_FUNCTION = SQL(
+    "CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
+    " SET search_path = pg_catalog, pg_temp AS {body}"
+)
+# or anybody could make a trigger of it, on a table of their own, and write here with our rights; it fires for all
+REVOKE = SQL("REVOKE ALL ON FUNCTION {function}() FROM PUBLIC")
+CREATE_TRIGGER = SQL(
+    "CREATE TRIGGER {trigger} AFTER INSERT OR UPDATE{delete} ON {table} FOR EACH ROW EXECUTE FUNCTION {function}()"
+)
+CREATE_TRUNCATE_TRIGGER = SQL(
+    "CREATE TRIGGER {trigger} AFTER TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
+)
+DROP_TRIGGER = SQL("DROP TRIGGER IF EXISTS {trigger} ON {table}")
+DROP_FUNCTION = SQL("DROP FUNCTION IF EXISTS {function}()")
+DROP_TABLE = SQL("DROP TABLE IF EXISTS {table}")
+DROP_COLUMN = SQL("ALTER TABLE {table} DROP COLUMN {column}")
+DROP_OURS = SQL("ALTER TABLE {table} DROP COLUMN IF EXISTS {column}")
+
+# names the row of whose going the other trigger must not hear: the same statement may have given its key to another
+MARK = "orchestrator.moving"
+WENT = SQL("{what} || ROW({key})::text")
+
+# here to there. Only what the statement has changed: the rest may be newer there
+FORTH = SQL(
+    """
+#variable_conflict use_column
+BEGIN
+  IF TG_OP = 'TRUNCATE' THEN
+    DELETE FROM {target};
+    RETURN NULL;
+  ELSIF TG_OP = 'DELETE' THEN
+    PERFORM pg_catalog.set_config({mark}, {went_here}, true);
+    DELETE FROM {target} AS there WHERE {was_there};
+    PERFORM pg_catalog.set_config({mark}, '', true);
+    RETURN NULL;
+  ELSIF TG_OP = 'UPDATE' THEN
+    IF pg_catalog.current_setting({mark}, true) = {emptied_here} THEN
+      RETURN NULL;
+    END IF;
+    IF {key_changed} THEN
+      PERFORM pg_catalog.set_config({mark}, {went_here}, true);
+      UPDATE {target} AS there SET {new_key} WHERE {was_there};
+      PERFORM pg_catalog.set_config({mark}, '', true);
+    END IF;
+    IF {unchanged} THEN
+      -- the backfill may have found this row neither where it was nor where it is now
+      IF NOT ({empty}) AND NOT EXISTS (SELECT FROM {target} AS there WHERE {is_there}) THEN
+        INSERT INTO {target} ({columns}) VALUES ({values}) ON CONFLICT ({key}) DO NOTHING;
+      END IF;
+      RETURN NULL;
+    END IF;
+  ELSIF {empty} THEN
+    -- the row there may have come first
+    UPDATE {source} AS here SET {taken} FROM {target} AS there WHERE {is_here} AND {is_there} AND NOT ({nothing_there});
+    RETURN NULL;
+  END IF;
+  IF {empty} THEN
+    UPDATE {target} AS there SET {given} WHERE {is_there} AND {differ};
+  ELSIF NOT EXISTS (SELECT FROM {target} AS there WHERE {is_there} AND {agree}) THEN
+    INSERT INTO {target} AS there ({columns}) VALUES ({values})
+    ON CONFLICT ({key}) DO UPDATE SET {given} WHERE {differ};
+  END IF;
+  RETURN NULL;
+END
+"""
+)
+# here to a table of the application's own. A column that has no value there has not been copied yet, or it is as good
+FORTH_BESIDE = SQL(
+    """
+#variable_conflict use_column
+BEGIN
+  IF TG_OP = 'INSERT' AND {empty} THEN
+    -- the row there may have come first
+    UPDATE {source} AS here SET {taken} FROM {target} AS there WHERE {is_here} AND {is_there} AND NOT ({nothing_there});
+  ELSE
+    UPDATE {target} AS there SET {filled} WHERE {is_there} AND {differ_filled};
+  END IF;
+  RETURN NULL;
+END
+"""
+)
+# there to here: all columns, for what is there is never the older. The look that locks nothing keeps nobody waiting
+# where there is nothing to do, as in every row that the backfill or the other trigger has written
+BACK = SQL(
+    """
+#variable_conflict use_column
+DECLARE
+  patience text := pg_catalog.current_setting('lock_timeout');
+  since timestamptz := pg_catalog.clock_timestamp();
+  held boolean;
+BEGIN
+  IF TG_OP = 'TRUNCATE' THEN
+    UPDATE {source} AS here SET {nulls} WHERE NOT ({nothing_here});
+    RETURN NULL;
+  END IF;
+  IF (TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND {key_changed})
+     AND pg_catalog.current_setting({mark}, true) IS DISTINCT FROM {went_there} THEN
+    IF EXISTS (SELECT FROM {source} AS here WHERE {was_here} AND NOT ({nothing_here})) THEN
+{lock_old}
+      IF held THEN
+        PERFORM pg_catalog.set_config({mark}, {emptied_there}, true);
+        UPDATE {source} AS here SET {nulls} WHERE {was_here} AND NOT ({nothing_here});
+        PERFORM pg_catalog.set_config({mark}, '', true);
+      END IF;
+    END IF;
+  END IF;
+  IF TG_OP <> 'DELETE' THEN
+    IF EXISTS (SELECT FROM {source} AS here WHERE {is_here} AND {differ}) THEN
+{lock_new}
+      IF held THEN
+        UPDATE {source} AS here SET {given} WHERE {is_here} AND {differ};
+      END IF;
+    END IF;
+  END IF;
+  RETURN NULL;
+END
+"""
+)
+# from a table of the application's own: an update of its other columns says nothing, as the row may not be copied yet.
+# A row that comes without values takes those that the source has, and waits for who is just writing them
+BACK_BESIDE = SQL(
+    """
+#variable_conflict use_column
+DECLARE
+  patience text := pg_catalog.current_setting('lock_timeout');
+  since timestamptz := pg_catalog.clock_timestamp();
+  held boolean;
+BEGIN
+  IF TG_OP = 'UPDATE' AND {unchanged} AND NOT {key_changed} THEN
+    RETURN NULL;
+  END IF;
+  IF {empty_there} AND (TG_OP = 'INSERT' OR {unchanged}) THEN
+{lock_new}
+    IF held THEN
+      UPDATE {target} AS there SET {taken} FROM {source} AS here
+      WHERE {is_here} AND {is_there} AND NOT ({nothing_here});
+    END IF;
+  ELSIF EXISTS (SELECT FROM {source} AS here WHERE {is_here} AND {differ}) THEN
+{lock_new}
+    IF held THEN
+      UPDATE {source} AS here SET {given} WHERE {is_here} AND {differ};
+    END IF;
+  END IF;
+  RETURN NULL;
+END
+"""
+)
+# a moment at a time, and for as long as the application's own lock_timeout allows. Between two moments it looks whether
+# somebody behind us in the queue has his hands on the source: one of us would else be the victim of a deadlock
+LOCK = SQL(
+    """      held := true;
+      PERFORM FROM {source} AS here WHERE {row} FOR NO KEY UPDATE SKIP LOCKED;
+      IF NOT FOUND THEN
+        LOOP
+          BEGIN
+            PERFORM pg_catalog.set_config('lock_timeout', '100ms', true);
+            PERFORM FROM {source} AS here WHERE {row} FOR NO KEY UPDATE;
+            PERFORM pg_catalog.set_config('lock_timeout', patience, true);
+            EXIT;
+          EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            IF patience::interval > '0' AND pg_catalog.clock_timestamp() - since > patience::interval THEN
+              RAISE;
+            END IF;
+          END;
+          IF {awaited} THEN
+            held := false;
+            EXIT;
+          END IF;
+        END LOOP;
+      END IF;"""
+)
+AWAITED = SQL(
+    """EXISTS (
+            WITH RECURSIVE locks AS MATERIALIZED (SELECT * FROM pg_catalog.pg_locks), behind AS (
+              SELECT pg_catalog.pg_backend_pid() AS pid
+              UNION
+              SELECT waits.pid FROM behind JOIN locks AS has ON has.pid = behind.pid AND has.granted
+              JOIN locks AS waits ON NOT waits.granted AND waits.pid <> has.pid AND waits.locktype = has.locktype
+              WHERE has.locktype = 'transactionid' AND waits.transactionid = has.transactionid
+                 OR has.locktype = 'tuple' AND (waits.database, waits.relation, waits.page, waits.tuple)
+                                             = (has.database, has.relation, has.page, has.tuple)
+            )
+            SELECT FROM behind JOIN locks AS hands ON hands.pid = behind.pid AND hands.granted
+            WHERE behind.pid <> pg_catalog.pg_backend_pid() AND hands.locktype = 'relation'
+              AND hands.relation = {source}::pg_catalog.regclass AND hands.mode IN ('RowShareLock', 'RowExclusiveLock')
+          )"""
+)
+EQUAL = SQL("{} OPERATOR(pg_catalog.=) {}")
+ASSIGN = SQL("{} = {}")
+ASSIGN_CHANGED = SQL("{column} = CASE WHEN TG_OP = 'UPDATE' AND {unchanged} THEN {stored} ELSE {given} END")
+FILLED = SQL("CASE WHEN TG_OP = 'UPDATE' AND {unchanged} AND {has_value} THEN {stored} ELSE {given} END")
+# a subquery that gives a value: EXISTS could become a join, which would read all of the other table for every batch
+AGREES = SQL("(SELECT {agree} FROM {other} AS other WHERE {equal})")
+LACKS = SQL("CASE WHEN {empty} THEN {agrees} IS FALSE ELSE {agrees} IS NOT TRUE END")
+DIFFERS = SQL("{agrees} IS FALSE")
+HOMELESS = SQL("NOT ({empty}) AND (SELECT true FROM {other} AS other WHERE {equal}) IS NULL")
+HOMELESS_ROWS = SQL("SELECT {keys} FROM {table} AS new WHERE {homeless} LIMIT 10")
+ALONE = SQL("(SELECT true FROM {source} AS other WHERE {equal}) IS NULL")
+LOST = SQL("SELECT {keys} FROM {target} AS new WHERE {agrees} IS NOT TRUE AND NOT ({empty}) LIMIT 10")
+
+
+def expand(delta: Delta) -> Iterator[Step]:
+    """The table they move to. By the time of its undo the triggers are gone, and it with them.
+
+    Where it is there, a value that has no row in it could not be kept up.
+    """
+    for move in delta.moves:
+        if move.create is None:
+            yield _look_for_homeless(delta, move)
+            continue
+        yield create_table(move.table, move.create, demanding=False)
+
+
+def dual_write(delta: Delta) -> Iterator[Step]:
+    """The way back first, which nobody goes yet; then the way forth, as CREATE TRIGGER waits for all who have written.
+
+    Each takes SHARE ROW EXCLUSIVE on its own table alone.
+    """
+    for move in delta.moves:
+        yield Statement(
+            title=f"create trigger {move.back_trigger}",
+            sql=tuple(map(text, _create_back(delta.table, move))),
+            locks=(lock(LockMode.SHARE_ROW_EXCLUSIVE, move.table),),
+            undo=(_undo(delta.table, move),),
+        )
+        yield Statement(
+            title=f"create trigger {move.trigger}",
+            sql=tuple(map(text, _create_forth(delta.table, move))),
+            locks=(lock(LockMode.SHARE_ROW_EXCLUSIVE, delta.table),),
+            # all at once: what is written there without the triggers, nobody else would have
+            undo=(_look_for_lost(delta.table, move), _undo(delta.table, move)),
+        )
+
+
+def backfill(delta: Delta) -> Iterator[Step]:
+    """Copies; then looks in both tables for what only one of them has.
+
+    Snapshots from before the copies end first: under REPEATABLE READ, a trigger would not see the copy of a row that
+    its own statement deletes. Copies that have lost their row go before the comparison: the row may just have come
+    back, and would have lost its copy.
+    """
+    for move in delta.moves:
+        copies = batches(delta.table, move)
+        assert copies.insertion is not None
+        yield copies
+        if move.create is None:
+            # what its trigger writes it sees, whatever its snapshot, or it fails: nobody has deleted a row for us
+            yield replace(verification(delta, move, repair=copies), differs=text(_differs(move)))
+            yield _verify_homes(delta, move)
+            continue
+        yield AwaitSnapshots(title=f"wait for snapshots from before {move.table.name} was filled", guard=move.trigger)
+        yield _verify_sources(delta.table, move)
+        yield verification(delta, move, repair=replace(copies, insertion=replace(copies.insertion, replaces=True)))
+
+
+def constrain(delta: Delta) -> Iterator[Step]:
+    """What the planner has to know of the table before newer code reads it."""
+    for move in delta.moves:
+        yield analyze(move.table)
+
+
+def validation(delta: Delta) -> Iterator[Step]:
+    """Before contract drops anything: what only the source has would be lost. What only the other has stays there."""
+    for move in delta.moves:
+        yield verification(delta, move, repair=None)
+
+
+def contract(delta: Delta) -> Iterator[Step]:
+    """Both triggers in one transaction with the columns: either alone would fail newer code, or undo what it does."""
+    for move in delta.moves:
+        yield Statement(
+            title=f"drop {', '.join(move.here)}, the triggers to {move.table.name}",
+            sql=tuple(map(text, _part(delta.table, move))),
+            guards=(move.trigger,),
+            locks=_both(LockMode.ACCESS_EXCLUSIVE, delta.table, move.table),
+        )
+
+
+def batches(source: Table, move: Move) -> Batches:
+    """What copies the rows that the trigger has not seen."""
+    return Batches(
+        title=f"copy {', '.join(move.here)} to {move.table.name}",
+        table=text(qualified(source)),
+        insertion=Insertion(
+            table=text(qualified(move.table)),
+            columns=(*move.key_there, *move.there),
+            values=tuple(map(text, of_row((*move.key_here, *move.here)))),
+            key=move.key_there,
+            # the trigger there would bring back a value that was just changed here
+            holds=True,
+            creates=move.create is not None,
+        ),
+        differs=text(_lacks(move) if move.create else _differs(move)),
+        guard=move.trigger,
+        locks=(lock(LockMode.ROW_SHARE, source), lock(LockMode.ROW_EXCLUSIVE, move.table)),
+    )
+
+
+def verification(delta: Delta, move: Move, *, repair: Batches | None) -> Verify:
+    """The comparison of every row with the one there."""
+    return Verify(
+        title=f"verify {', '.join(move.there)} of {move.table.name} in every row of {delta.table.name}",
+        table=text(qualified(delta.table)),
+        differs=text(_lacks(move)),
+        keys=text(names(delta.key)) if delta.key else "ctid",
+        key_names=delta.key or ("ctid",),
+        repair=repair,
+        guard=move.trigger,
+        locks=_both(LockMode.ACCESS_SHARE, delta.table, move.table),
+    )
+
+
+def _verify_sources(source: Table, move: Move) -> Verify:
+    """Copies whose row is gone. Nobody but us has written there so far: newer code is not let out yet."""
+    table, differs = text(qualified(move.table)), text(_alone(source, move))
+    return Verify(
+        title=f"verify that every row of {move.table.name} has one in {source.name}",
+        table=table,
+        differs=differs,
+        keys=text(names(move.key_there)),
+        key_names=move.key_there,
+        repair=Batches(
+            title=f"delete rows of {move.table.name} that have none in {source.name}",
+            table=table,
+            deletes=True,
+            differs=differs,
+            guard=move.back_trigger,
+            locks=(lock(LockMode.ROW_EXCLUSIVE, move.table),),
+        ),
+        guard=move.back_trigger,
+        locks=_both(LockMode.ACCESS_SHARE, move.table, source),
+    )
+
+
+def _lacks(move: Move) -> Composable:
+    """Condition on a row of the source: the one there is missing, or has other values."""
+    return LACKS.format(empty=all_of(MISSING, of_row(move.here)), agrees=_agrees(move))
+
+
+def _differs(move: Move) -> Composable:
+    """Condition on a row of the source: the one there has other values."""
+    return DIFFERS.format(agrees=_agrees(move))
+
+
+def _agrees(move: Move) -> Composable:
+    agree = SAME.format(a=_list(move.there, "other"), b=_list(move.here, "new"))
+    equal = _equal((move.key_there, "other"), (move.key_here, "new"))
+    return AGREES.format(agree=agree, other=qualified(move.table), equal=equal)
+
+
+def _homeless(move: Move) -> Composable:
+    """Condition on a row of the source: it has values, and none there to take them."""
+    equal = _equal((move.key_there, "other"), (move.key_here, "new"))
+    return HOMELESS.format(empty=all_of(MISSING, of_row(move.here)), other=qualified(move.table), equal=equal)
+
+
+def _verify_homes(delta: Delta, move: Move) -> Verify:
+    """Rows there are the application's: only that can make one for a value that has none."""
+    found = verification(delta, move, repair=None)
+    title = f"verify that every value has a row in {move.table.name}"
+    return replace(found, title=title, differs=text(_homeless(move)))
+
+
+def _look_for_homeless(delta: Delta, move: Move) -> Inspect:
+    rows = HOMELESS_ROWS.format(
+        keys=names(delta.key) if delta.key else SQL("ctid"), table=qualified(delta.table), homeless=_homeless(move)
+    )
+    return Inspect(
+        title=f"look for values that have no row in {move.table.name}",
+        sql=text(rows),
+        locks=_both(LockMode.ACCESS_SHARE, delta.table, move.table),
+    )
+
+
+def _alone(source: Table, move: Move) -> Composable:
+    """Condition on a row there: the source has none."""
+    return ALONE.format(source=qualified(source), equal=_equal((move.key_here, "other"), (move.key_there, "new")))
+
+
+def _look_for_lost(source: Table, move: Move) -> Inspect:
+    """An abort takes the table away: what nobody else has would be lost."""
+    agree = SAME.format(a=_list(move.here, "other"), b=_list(move.there, "new"))
+    equal = _equal((move.key_here, "other"), (move.key_there, "new"))
+    lost = LOST.format(
+        keys=names(move.key_there),
+        target=qualified(move.table),
+        agrees=AGREES.format(agree=agree, other=qualified(source), equal=equal),
+        empty=all_of(MISSING, of_row(move.there)),
+    )
+    return Inspect(
+        title=f"look for rows of {move.table.name} that {source.name} does not have",
+        sql=text(lost),
+        locks=_both(LockMode.ACCESS_SHARE, move.table, source),
+    )
+
+
+def _undo(source: Table, move: Move) -> Statement:
+    """Of either trigger: all or nothing."""
+    table = qualified(move.table)
+    what = f"table {move.table.name}" if move.create else f"{', '.join(move.there)} of {move.table.name}"
+    gone = (
+        [DROP_TABLE.format(table=table)]
+        if move.create
+        else [DROP_OURS.format(table=table, column=Identifier(name)) for name in move.there]
+    )
+    return Statement(
+        title=f"drop {what}, the triggers",
+        sql=tuple(map(text, (*_drop(source, move), *gone))),
+        locks=_both(LockMode.ACCESS_EXCLUSIVE, source, move.table),
+    )
+
+
+def _part(source: Table, move: Move) -> Iterator[Composable]:
+    for table, trigger in ((source, move.trigger), (move.table, move.back_trigger)):
+        yield LOCK_TABLE.format(table=qualified(table))
+        yield require_trigger(table, trigger)
+    yield from _drop(source, move)
+    for column in move.here:
+        yield DROP_COLUMN.format(table=qualified(source), column=Identifier(column))
+
+
+def _drop(source: Table, move: Move) -> Iterator[Composed]:
+    for table, trigger, function in (
+        (source, move.trigger, move.function),
+        (move.table, move.back_trigger, move.back_function),
+    ):
+        for name in (trigger, truncating(trigger)):
+            yield DROP_TRIGGER.format(trigger=Identifier(name), table=qualified(table))
+        yield DROP_FUNCTION.format(function=Identifier(table.schema, function))
+
+
+def _create_forth(source: Table, move: Move) -> Iterator[Composed]:
+    body = (FORTH if move.create else FORTH_BESIDE).format(**_forth(source, move))
+    return _create(source, move.trigger, move.function, body, whole=move.create is not None)
+
+
+def _create_back(source: Table, move: Move) -> Iterator[Composed]:
+    body = (BACK if move.create else BACK_BESIDE).format(**_back(source, move))
+    return _create(move.table, move.back_trigger, move.back_function, body, whole=move.create is not None)
+
+
+def _create(table: Table, trigger: str, function: str, body: Composable, *, whole: bool) -> Iterator[Composed]:
+    """`whole`: rows that go count as well, not only values."""
+    called = Identifier(table.schema, function)
+    yield CREATE_FUNCTION.format(function=called, body=Literal(text(body)))
+    yield REVOKE.format(function=called)
+    delete = SQL(" OR DELETE") if whole else SQL("")
+    yield CREATE_TRIGGER.format(trigger=Identifier(trigger), table=qualified(table), function=called, delete=delete)
+    yield ENABLE_ALWAYS.format(table=qualified(table), trigger=Identifier(trigger))
+    if whole:
+        name = Identifier(truncating(trigger))
+        yield CREATE_TRUNCATE_TRIGGER.format(trigger=name, table=qualified(table), function=called)
+        yield ENABLE_ALWAYS.format(table=qualified(table), trigger=name)
+
+
+def _forth(source: Table, move: Move) -> dict[str, Composable]:
+    stored, given = _list(move.there, "there"), _list(move.here, "new")
+    filled = [_filled(pair) for pair in move.columns]
+    return {
+        "source": qualified(source),
+        "target": qualified(move.table),
+        "mark": Literal(MARK),
+        "went_here": _marked(move, "gone", move.key_here, "old"),
+        "emptied_here": _marked(move, "empty", move.key_here, "new"),
+        "is_here": _equal((move.key_here, "here"), (move.key_here, "new")),
+        "is_there": _equal((move.key_there, "there"), (move.key_here, "new")),
+        "was_there": _equal((move.key_there, "there"), (move.key_here, "old")),
+        "key_changed": compared(DIFFERENT, move.key_here),
+        "new_key": _assigned(move.key_there, of_row(move.key_here)),
+        "unchanged": compared(SAME, move.here),
+        "empty": all_of(MISSING, of_row(move.here)),
+        "nothing_there": all_of(MISSING, of_row(move.there, "there")),
+        "columns": names((*move.key_there, *move.there)),
+        "values": _list((*move.key_here, *move.here), "new"),
+        "key": names(move.key_there),
+        "taken": _assigned(move.here, of_row(move.there, "there")),
+        "given": SQL(", ").join(map(_given, move.columns)),
+        "differ": DIFFERENT.format(a=stored, b=given),
+        "agree": SAME.format(a=stored, b=given),
+        "filled": _assigned(move.there, filled),
+        "differ_filled": DIFFERENT.format(a=stored, b=SQL(", ").join(filled)),
+    }
+
+
+def _marked(move: Move, what: str, key: Iterable[str], row: str) -> Composable:
+    return WENT.format(what=Literal(f"{move.function} {what} "), key=_list(key, row))
+
+
+def _filled(pair: tuple[str, str]) -> Composable:
+    here, there = pair
+    return FILLED.format(
+        unchanged=compared(SAME, [here]),
+        has_value=GIVEN.format(Identifier("there", there)),
+        stored=Identifier("there", there),
+        given=Identifier("new", here),
+    )
+
+
+def _given(pair: tuple[str, str]) -> Composable:
+    here, there = pair
+    return ASSIGN_CHANGED.format(
+        column=Identifier(there),
+        unchanged=compared(SAME, [here]),
+        stored=Identifier("there", there),
+        given=Identifier("new", here),
+    )
+
+
+def _back(source: Table, move: Move) -> dict[str, Composable]:
+    is_here = _equal((move.key_here, "here"), (move.key_there, "new"))
+    was_here = _equal((move.key_here, "here"), (move.key_there, "old"))
+    awaited = AWAITED.format(source=Literal(text(qualified(source))))
+    return {
+        "source": qualified(source),
+        "target": qualified(move.table),
+        "mark": Literal(MARK),
+        "went_there": _marked(move, "gone", move.key_there, "old"),
+        "emptied_there": _marked(move, "empty", move.key_there, "old"),
+        "is_here": is_here,
+        "was_here": was_here,
+        "is_there": _equal((move.key_there, "there"), (move.key_there, "new")),
+        "key_changed": compared(DIFFERENT, move.key_there),
+        "unchanged": compared(SAME, move.there),
+        "empty_there": all_of(MISSING, of_row(move.there)),
+        "nulls": _assigned(move.here, [SQL("NULL")] * len(move.here)),
+        "nothing_here": all_of(MISSING, of_row(move.here, "here")),
+        "taken": _assigned(move.there, of_row(move.here, "here")),
+        "given": _assigned(move.here, of_row(move.there)),
+        "differ": DIFFERENT.format(a=_list(move.here, "here"), b=_list(move.there, "new")),
+        "lock_old": LOCK.format(source=qualified(source), row=was_here, awaited=awaited),
+        "lock_new": LOCK.format(source=qualified(source), row=is_here, awaited=awaited),
+    }
+
+
+def _equal(one: tuple[Iterable[str], str], other: tuple[Iterable[str], str]) -> Composable:
+    """Condition: columns of one row are those of the other."""
+    return SQL(" AND ").join(EQUAL.format(a, b) for a, b in zip(of_row(*one), of_row(*other), strict=True))
+
+
+def _assigned(columns: Iterable[str], values: Iterable[Composable]) -> Composable:
+    return SQL(", ").join(ASSIGN.format(Identifier(name), value) for name, value in zip(columns, values, strict=True))
+
+
+def _list(columns: Iterable[str], row: str) -> Composable:
+    return SQL(", ").join(of_row(columns, row))
+
+
+def _both(mode: LockMode, *tables: Table) -> tuple[Lock, ...]:
+    return tuple(lock(mode, table) for table in tables)

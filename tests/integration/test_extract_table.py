@@ -1,0 +1,379 @@
+"""Two tables follow each other row by row, whoever writes which of them, and nobody's statement fails for it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+from typing import LiteralString
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from orchestrator import runner
+from orchestrator.errors import CatalogDrifted, NotVerified, PlanRefused, StepFailed
+from orchestrator.plan import parse
+from orchestrator.planning import make_program
+from phases.step import Phase
+from tests.fixtures.database import CreateDatabase, CreateRole, Database
+from tests.fixtures.locks import holding, wait_until
+from tests.fixtures.runs import Migration, context_of, init
+from tests.fixtures.shops import NAME, WIDE, WIDE_ROWS, OpenShop
+
+PLAN = """
+name: extract
+changes:
+  - kind: extract_table
+    table: users
+    columns: [bio, face]
+    to: profiles
+    key: {id: user_id}
+"""
+KEYED = PLAN + "    foreign_key: {on_delete: no action}\n"
+USERS: LiteralString = """
+CREATE TABLE users (id int PRIMARY KEY, city text, bio text, face text);
+INSERT INTO users VALUES (1, 'Ulm', 'one', 'f1'), (2, 'Ulm', NULL, NULL), (3, 'Ulm', 'three', NULL);
+"""
+SHOP_PLAN = f"""
+name: {NAME}
+changes:
+  - kind: extract_table
+    table: users
+    columns: [email]
+    to: mails
+    key: {{id: user_id}}
+"""
+Rows = list[tuple[object, ...]]
+
+
+def moved(
+    create_database: CreateDatabase, folder: Path, to: Phase, plan: str = PLAN, tables: LiteralString = USERS
+) -> tuple[Database, Migration]:
+    database = create_database(init)
+    database.execute(SQL(tables))
+    migration = Migration.of(plan, database, folder / "plans")
+    migration.advance(to)
+    return database, migration
+
+
+def users(database: Database) -> Rows:
+    return [tuple(row) for row in database.fetch("SELECT id, bio, face FROM users ORDER BY id")]
+
+
+def profiles(database: Database) -> Rows:
+    return [tuple(row) for row in database.fetch("SELECT user_id, bio, face FROM profiles ORDER BY user_id")]
+
+
+ONE, TWO, THREE = (1, "one", "f1"), (2, None, None), (3, "three", None)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(
+    ("statement", "expected_users", "expected_profiles"),
+    [
+        ("UPDATE users SET bio = 'new' WHERE id = 1", [(1, "new", "f1"), TWO, THREE], [(1, "new", "f1"), THREE]),
+        ("UPDATE users SET bio = 'new' WHERE id = 2", [ONE, (2, "new", None), THREE], [ONE, (2, "new", None), THREE]),
+        ("UPDATE users SET bio = NULL WHERE id = 3", [ONE, TWO, (3, None, None)], [ONE, (3, None, None)]),
+        ("UPDATE users SET city = 'Bonn'", [ONE, TWO, THREE], [ONE, THREE]),
+        ("UPDATE users SET id = 9 WHERE id = 1", [TWO, THREE, (9, "one", "f1")], [THREE, (9, "one", "f1")]),
+        ("DELETE FROM users WHERE id = 1", [TWO, THREE], [THREE]),
+        (
+            "INSERT INTO users (id, bio) VALUES (4, 'x')",
+            [ONE, TWO, THREE, (4, "x", None)],
+            [ONE, THREE, (4, "x", None)],
+        ),
+        (
+            "UPDATE profiles SET bio = 'new' WHERE user_id = 1",
+            [(1, "new", "f1"), TWO, THREE],
+            [(1, "new", "f1"), THREE],
+        ),
+        ("INSERT INTO profiles VALUES (2, 'x', 'y')", [ONE, (2, "x", "y"), THREE], [ONE, (2, "x", "y"), THREE]),
+        ("DELETE FROM profiles WHERE user_id = 1", [(1, None, None), TWO, THREE], [THREE]),
+        (
+            "UPDATE profiles SET user_id = 2 WHERE user_id = 1",
+            [(1, None, None), (2, "one", "f1"), THREE],
+            [(2, "one", "f1"), THREE],
+        ),
+        (
+            "INSERT INTO users VALUES (4); INSERT INTO profiles VALUES (4, 'x')",
+            [ONE, TWO, THREE, (4, "x", None)],
+            [ONE, THREE, (4, "x", None)],
+        ),
+        (
+            "INSERT INTO profiles VALUES (4, 'x'); INSERT INTO users VALUES (4)",
+            [ONE, TWO, THREE, (4, "x", None)],
+            [ONE, THREE, (4, "x", None)],
+        ),
+        # keys that pass from one row to the next in one statement
+        (
+            "INSERT INTO users (id, bio) VALUES (11, 'a'), (12, 'b'); UPDATE users SET id = id - 1 WHERE id > 10",
+            [ONE, TWO, THREE, (10, "a", None), (11, "b", None)],
+            [ONE, THREE, (10, "a", None), (11, "b", None)],
+        ),
+        (
+            "INSERT INTO users (id, bio) VALUES (11, 'a'), (12, 'b'); "
+            "UPDATE profiles SET user_id = user_id - 1 WHERE user_id > 10",
+            [ONE, TWO, THREE, (11, "b", None), (12, None, None)],
+            [ONE, THREE, (10, "a", None), (11, "b", None)],
+        ),
+        (
+            "WITH gone AS (DELETE FROM users WHERE id = 1 RETURNING id) "
+            "INSERT INTO users SELECT id, 'Ulm', 'again' FROM gone",
+            [(1, "again", None), TWO, THREE],
+            [(1, "again", None), THREE],
+        ),
+        ("TRUNCATE users", [], []),
+        ("TRUNCATE profiles", [(1, None, None), TWO, (3, None, None)], []),
+        ("SET session_replication_role = replica; DELETE FROM users WHERE id = 1", [TWO, THREE], [THREE]),
+    ],
+)
+def test_each_table_follows_the_other(
+    create_database: CreateDatabase,
+    tmp_path: Path,
+    statement: LiteralString,
+    expected_users: Rows,
+    expected_profiles: Rows,
+) -> None:
+    database, _ = moved(create_database, tmp_path, Phase.BACKFILL)
+    database.execute(statement)
+    assert (users(database), profiles(database)) == (expected_users, expected_profiles)
+
+
+def test_a_row_that_moves_behind_the_batches_is_copied_by_the_trigger(
+    create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    database, _ = moved(create_database, tmp_path, Phase.DUAL_WRITE)
+    assert profiles(database) == []
+    database.execute("UPDATE users SET city = 'Bonn' WHERE id < 3")
+    assert profiles(database) == [ONE]
+
+
+def test_older_code_deletes_and_renumbers_rows_that_the_new_foreign_key_refers_to(
+    create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN, KEYED)
+    database.execute("DELETE FROM users WHERE id = 1; UPDATE users SET id = 9 WHERE id = 3")
+    assert profiles(database) == [(9, "three", None)]
+
+
+@contextmanager
+def at_work(database: Database, statement: LiteralString, failures: list[psycopg.Error]) -> Iterator[None]:
+    """A statement in another session; what it fails with is kept."""
+
+    def run() -> None:
+        try:
+            database.execute(statement)
+        except psycopg.Error as error:
+            failures.append(error)
+
+    thread = Thread(target=run)
+    thread.start()
+    yield
+    thread.join()
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(
+    ("newer", "older"),
+    [
+        ("UPDATE profiles SET bio = 'newer' WHERE user_id = 1", "UPDATE users SET bio = 'older' WHERE id = 1"),
+        # newer code that writes both tables, in the other order
+        (
+            "UPDATE profiles SET bio = 'newer' WHERE user_id = 1",
+            "BEGIN; UPDATE users SET city = 'Bonn' WHERE id = 1; "
+            "UPDATE profiles SET bio = 'older' WHERE user_id = 1; COMMIT",
+        ),
+        ("DELETE FROM profiles WHERE user_id = 1", "UPDATE users SET bio = 'older' WHERE id = 1"),
+    ],
+)
+def test_two_who_write_the_same_row_in_both_tables_do_not_deadlock(
+    create_database: CreateDatabase, tmp_path: Path, newer: LiteralString, older: LiteralString
+) -> None:
+    database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN)
+    failures: list[psycopg.Error] = []
+    # newer code is first in the queue for the row there; by the time it has that, older code has the row here
+    with (
+        holding(database, "SELECT FROM profiles WHERE user_id = 1 FOR UPDATE") as gate,
+        at_work(database, newer, failures),
+    ):
+        wait_until(lambda: waiting(database) == 1, what="newer code waits")
+        with at_work(database, older, failures):
+            wait_until(lambda: waiting(database) == 2, what="older code waits as well")
+            gate.rollback()
+    assert failures == []
+    (_, bio, _), *_ = users(database)
+    assert bio == "older"
+    assert users(database)[0] == profiles(database)[0]
+
+
+def waiting(database: Database) -> int:
+    return int(database.fetch("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")[0][0])
+
+
+def test_the_applications_own_lock_timeout_counts(create_database: CreateDatabase, tmp_path: Path) -> None:
+    database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN)
+    with (
+        holding(database, "SELECT FROM users WHERE id = 1 FOR UPDATE"),
+        pytest.raises(psycopg.errors.LockNotAvailable),
+    ):
+        database.execute("SET lock_timeout = '300ms'; UPDATE profiles SET bio = 'x' WHERE user_id = 1")
+    with database.connect() as connection:
+        connection.execute("SET lock_timeout = '3s'; UPDATE profiles SET bio = 'x' WHERE user_id = 1")
+        assert connection.execute("SHOW lock_timeout").fetchone() == ("3s",)
+
+
+def test_whoever_may_write_one_table_needs_no_right_on_the_other_and_nobody_borrows_ours(
+    create_database: CreateDatabase, tmp_path: Path, application_role: CreateRole
+) -> None:
+    database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN)
+    old, new = application_role(), application_role()
+    for role, table in ((old, "users"), (new, "profiles")):
+        grant = SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}")
+        database.execute(grant.format(Identifier(table), Identifier(role.name)))
+    with psycopg.connect(old.dsn(database)) as connection:
+        connection.execute("UPDATE users SET bio = 'old' WHERE id = 1")
+    with psycopg.connect(new.dsn(database)) as connection:
+        connection.execute("UPDATE profiles SET face = 'new' WHERE user_id = 1")
+    assert users(database)[0] == profiles(database)[0] == (1, "old", "new")
+    functions = "SELECT proname FROM pg_proc WHERE prosecdef AND has_function_privilege(%s, oid, 'EXECUTE')"
+    assert database.fetch(functions, [old.name]) == []
+
+
+def test_rows_that_were_written_behind_the_triggers_are_set_right(
+    create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    database, migration = moved(create_database, tmp_path, Phase.DUAL_WRITE)
+    database.execute(
+        "SET session_replication_role = replica; ALTER TABLE profiles DISABLE TRIGGER USER;"
+        "INSERT INTO profiles VALUES (1, 'wrong'), (2, 'x'), (7, 'nobody'); ALTER TABLE profiles ENABLE TRIGGER USER"
+    )
+    migration.advance(Phase.BACKFILL)
+    assert profiles(database) == [ONE, TWO, THREE]
+    assert users(database) == [ONE, TWO, THREE]
+
+
+def test_contract_does_not_begin_while_a_value_would_be_lost(create_database: CreateDatabase, tmp_path: Path) -> None:
+    database, migration = moved(create_database, tmp_path, Phase.CONSTRAIN)
+    database.execute(
+        "ALTER TABLE profiles DISABLE TRIGGER USER; DELETE FROM profiles; ALTER TABLE profiles ENABLE TRIGGER USER"
+    )
+    with pytest.raises(NotVerified, match="2 rows differ\n  id=1\n  id=3"):
+        migration.advance(Phase.CONTRACT)
+
+
+def test_an_abort_refuses_to_take_away_what_only_the_new_table_has(
+    create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    database, migration = moved(create_database, tmp_path, Phase.CONSTRAIN)
+    database.execute("INSERT INTO profiles VALUES (7, 'nobody')")
+    with pytest.raises(StepFailed, match="rows of profiles that users does not have: there are some\n  row user_id=7"):
+        migration.abort()
+    database.execute("DELETE FROM profiles WHERE user_id = 7")
+    migration.abort()
+    assert users(database) == [ONE, TWO, THREE]
+
+
+def test_what_is_about_the_columns_alone_comes_along(create_database: CreateDatabase, tmp_path: Path) -> None:
+    tables: LiteralString = """
+        CREATE TABLE faces (name text PRIMARY KEY);
+        CREATE TABLE users (id int PRIMARY KEY, city text, bio text NOT NULL, face text REFERENCES faces,
+            CONSTRAINT said CHECK (bio <> ''), UNIQUE (bio, face), CHECK (bio <> city));
+        CREATE INDEX ON users (lower(bio)); CREATE INDEX ON users (city, bio);
+        COMMENT ON COLUMN users.bio IS 'in full'; INSERT INTO users VALUES (1, 'Ulm', 'one');
+    """
+    database, _ = moved(create_database, tmp_path, Phase.CONTRACT, tables=tables)
+    twin = create_database(init)
+    twin.execute("""
+        CREATE TABLE faces (name text PRIMARY KEY); CREATE TABLE users (id int PRIMARY KEY, city text);
+        CREATE TABLE profiles (user_id int PRIMARY KEY, bio text, face text REFERENCES faces,
+            CONSTRAINT said CHECK (bio <> ''), UNIQUE (bio, face));
+        CREATE INDEX ON profiles (lower(bio)); COMMENT ON COLUMN profiles.bio IS 'in full'
+    """)
+    assert database.dump() == twin.dump()
+
+
+@pytest.mark.parametrize(
+    ("tables", "changes", "message"),
+    [
+        ("id int, bio text, face text", "", '"id" is no key of "public.users"'),
+        ("id int UNIQUE, bio text, face text", "", '"id" is no key of "public.users"'),
+        ("id int PRIMARY KEY DEFERRABLE, bio text, face text", "", '"id" is no key of "public.users"'),
+        ("id numeric PRIMARY KEY, bio text, face text", "", '"id" cannot be the key: values of type numeric may be'),
+        ("id int PRIMARY KEY, bio text DEFAULT 'x', face text", "", 'column "bio" has a default'),
+        ("id int PRIMARY KEY, bio text CHECK (bio IS DISTINCT FROM NULL), face text", "", "refuses the rows of newer"),
+        ("id int PRIMARY KEY, bio text, face text); CREATE TABLE profiles (a int", "", "already a relation or a type"),
+        (
+            "id int PRIMARY KEY, bio text, face text",
+            "\n  - {kind: create_table, table: profiles, columns: {a: {type: int}}}",
+            '"public.profiles" is the other table of extract_table, and the matter of another change of this plan',
+        ),
+        (
+            "id int PRIMARY KEY, bio text, face text",
+            "\n  - {kind: rename_column, table: users, from: id, to: number}",
+            'extract_table stands on column "id" of "public.users", which another change of this plan takes away',
+        ),
+    ],
+)
+def test_what_could_not_be_kept_up_is_refused(
+    create_database: CreateDatabase, tables: LiteralString, changes: str, message: str
+) -> None:
+    database = create_database()
+    database.execute(SQL("CREATE TABLE users ({})").format(SQL(tables)))
+    with pytest.raises(PlanRefused, match=message):
+        make_program(context_of(database), parse(PLAN.rstrip() + changes, "plan"))
+
+
+def test_a_view_made_since_stops_contract_before_it_begins(create_database: CreateDatabase, tmp_path: Path) -> None:
+    database, migration = moved(create_database, tmp_path, Phase.CONSTRAIN)
+    database.execute("CREATE VIEW bios AS SELECT bio FROM users")
+    with pytest.raises(CatalogDrifted, match=r'view "public\.bios" names column "bio"'):
+        migration.advance(Phase.CONTRACT)
+    database.execute("DROP VIEW bios")
+    runner.refresh(migration.context, migration.name)
+    migration.advance(Phase.CONTRACT)
+
+
+def test_hostile_names(create_database: CreateDatabase, tmp_path: Path) -> None:
+    plan = """
+name: extract
+changes:
+  - kind: extract_table
+    table: order
+    columns: ['we"ird%1', new]
+    to: 'ta"ble%s'
+    key: {'k''ey': old}
+    foreign_key: {on_delete: cascade}
+"""
+    database, _ = moved(
+        create_database,
+        tmp_path,
+        Phase.CONSTRAIN,
+        plan,
+        """CREATE TABLE "order" ("k'ey" int PRIMARY KEY, "we""ird%1" text, new text);
+           INSERT INTO "order" VALUES (1, 'a', 'b')""",
+    )
+    database.execute("""UPDATE "order" SET new = 'c'; UPDATE "ta""ble%s" SET "we""ird%1" = 'd'""")
+    assert database.fetch('SELECT * FROM "order"') == database.fetch('SELECT * FROM "ta""ble%s"') == [(1, "d", "c")]
+
+
+@pytest.mark.matrix
+def test_copies_that_were_killed_go_on_where_they_were(open_shop: OpenShop) -> None:
+    shop = open_shop(WIDE, at="dual_write", plan=SHOP_PLAN)
+    shop.set_knobs(pause_between_batches_ms=60_000)
+    victim = shop.start_advance("backfill")
+    shop.await_batches(1)
+    victim.kill_hard()
+    shop.set_knobs(pause_between_batches_ms=0)
+    before = shop.progress()["rows"]
+    shop.finish("backfill")
+    assert 0 < before < shop.progress()["rows"] == WIDE_ROWS
+    agree = "SELECT count(*) FROM users JOIN mails ON user_id = id WHERE mails.email = users.email"
+    assert shop.scalar(agree) == WIDE_ROWS
+
+
+def test_a_row_that_the_new_table_refuses_is_named_and_the_rest_is_copied(open_shop: OpenShop) -> None:
+    shop = open_shop(WIDE, at="dual_write", plan=SHOP_PLAN)
+    shop.execute("ALTER TABLE mails ADD CHECK (email NOT LIKE 'user7@%')")
+    with pytest.raises(StepFailed, match="row id=7: new row for relation"):
+        shop.finish("backfill")
+    assert shop.scalar("SELECT count(*) FROM mails") == WIDE_ROWS - 1

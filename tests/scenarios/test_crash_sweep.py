@@ -1,0 +1,179 @@
+"""A runner that dies, in every kind and at any instant: the next one goes on, or takes it all back (invariants 3, 4).
+
+Each session draws some folders, and the places to die. ORCHESTRATOR_TEST_SWEEP=all, with --timeout=0, takes every
+folder and every boundary, which takes long: -k of a folder's name is a part of it.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import count
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from orchestrator.errors import IllegalTransition, RunNotFound
+from orchestrator.journal.states import Status
+from phases.step import Phase
+from tests.fixtures.database import Administrator, CreateDatabase, Database
+from tests.fixtures.facts import Rows, rows
+from tests.fixtures.faults import lives, mortal
+from tests.fixtures.ledger import Row
+from tests.fixtures.runs import Migration, context_of, init
+from tests.fixtures.writers import Workload
+from tests.scenarios.folders import FOLDERS, filed, sql
+
+ALL = os.environ.get("ORCHESTRATOR_TEST_SWEEP") == "all"
+DRAWN = 3
+ANYWHERE = 150
+"""Most plans have fewer boundaries before contract; whoever does not die before the end has got there."""
+BACKFILL = {"target_batch_ms": 10}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    rng = Random(f"{metafunc.config.option.seed} {metafunc.function.__name__}")
+    folders = FOLDERS if ALL else sorted(rng.sample(FOLDERS, DRAWN))
+    metafunc.parametrize("folder", folders, ids=lambda folder: folder.name)
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A folder's plan, on as many databases as it takes."""
+
+    folder: Path
+    plans: Path
+    create_database: CreateDatabase
+    administrator: Administrator
+
+    @cached_property
+    def start(self) -> Database:
+        """Before the plan. Nobody changes it."""
+        database = self.create_database(init)
+        database.execute(sql(self.folder / "schema.sql"))
+        return database
+
+    @cached_property
+    def name(self) -> str:
+        return filed(self.folder, self.plans, BACKFILL).name
+
+    @cached_property
+    def workload(self) -> Workload:
+        return Workload.load(self.folder / "workload.yaml")
+
+    @cached_property
+    def schemas_before(self) -> list[str]:
+        """With what PostgreSQL cannot take back, and without it: there may have been nothing yet to be taken back."""
+        aborted = self.folder / "aborted.sql"
+        return [self.start.dump(), *([self._dump(aborted)] if aborted.exists() else [])]
+
+    @cached_property
+    def schema_after(self) -> str:
+        return self._dump(self.folder / "expected.sql")
+
+    def _dump(self, path: Path) -> str:
+        database = self.create_database()
+        database.execute(sql(path))
+        return database.dump()
+
+    @cached_property
+    def rows_before(self) -> Rows:
+        return rows(self.start)
+
+    @cached_property
+    def read_before(self) -> dict[str, Row]:
+        return self.workload.old.read(self.start)
+
+    def copy(self, database: Database) -> Database:
+        return self.create_database(like=database)
+
+    def throw_away(self, *databases: Database) -> None:
+        """Before the test is over: there may be hundreds."""
+        for database in databases:
+            self.administrator.drop(database.name)
+
+    def on(self, database: Database) -> Migration:
+        return Migration(context_of(database, self.plans), self.name)
+
+    def require_done(self, database: Database, where: object) -> None:
+        """As after a run that nobody disturbed."""
+        assert database.dump() == self.schema_after, where
+        assert self.workload.new.read(database) == self.read_before, where
+        before, after = self.rows_before, rows(database)
+        for table in before.keys() & after.keys():
+            assert len(before[table]) == len(after[table]), f"{table}, {where}"
+
+    def require_undone(self, database: Database, where: object) -> None:
+        """As if there had been no run."""
+        assert database.dump() in self.schemas_before, where
+        assert rows(database) == self.rows_before, where
+
+
+@pytest.fixture
+def rehearsal(folder: Path, create_database: CreateDatabase, administrator: Administrator, tmp_path: Path) -> Rehearsal:
+    return Rehearsal(folder, tmp_path / "plans", create_database, administrator)
+
+
+def abort(migration: Migration) -> None:
+    with suppress(RunNotFound):  # nothing had been written before the crash
+        migration.abort()
+
+
+def test_a_run_whose_runners_die_one_after_another_ends_as_one_that_was_left_alone(
+    rehearsal: Rehearsal, rng: Random
+) -> None:
+    database = rehearsal.copy(rehearsal.start)
+    migration = rehearsal.on(database)
+    deaths = lives(database, rng, partial(migration.advance, to=Phase.CONTRACT))
+    rehearsal.require_done(database, deaths)
+
+
+def test_a_run_whose_runner_has_died_can_be_undone_by_runners_that_die_too(rehearsal: Rehearsal, rng: Random) -> None:
+    database = rehearsal.copy(rehearsal.start)
+    migration = rehearsal.on(database)
+    with mortal(database, rng.randint(1, ANYWHERE)) as life:
+        migration.advance(to=Phase.CONSTRAIN)
+    deaths = lives(database, rng, partial(abort, migration))
+    rehearsal.require_undone(database, (life.boundaries.at, deaths))
+
+
+@pytest.mark.skipif(not ALL, reason="takes minutes a folder: ORCHESTRATOR_TEST_SWEEP=all")
+def test_from_every_instant_there_is_a_way_on_and_a_way_back(rehearsal: Rehearsal) -> None:
+    constrained = rehearsal.copy(rehearsal.start)
+    rehearsal.on(constrained).advance(to=Phase.CONSTRAIN)
+    for where, database in crashes(rehearsal, rehearsal.start, "on the way to constrain", to=Phase.CONSTRAIN):
+        other = rehearsal.copy(database)
+        rehearsal.on(database).advance(to=Phase.CONTRACT)
+        rehearsal.require_done(database, where)
+        abort(rehearsal.on(other))
+        rehearsal.require_undone(other, where)
+        rehearsal.throw_away(database, other)
+    for where, database in crashes(rehearsal, constrained, "in contract", to=Phase.CONTRACT):
+        other = rehearsal.copy(database)
+        rehearsal.on(database).advance(to=Phase.CONTRACT)
+        rehearsal.require_done(database, where)
+        # once something is gone for good: that it can be finished has just been seen
+        with suppress(IllegalTransition):
+            assert rehearsal.on(other).abort().status is Status.ABORTED
+            rehearsal.require_undone(other, where)
+        rehearsal.throw_away(database, other)
+    for where, database in crashes(rehearsal, constrained, "in abort", to=None):
+        rehearsal.on(database).abort()
+        rehearsal.require_undone(database, where)
+        rehearsal.throw_away(database)
+
+
+def crashes(rehearsal: Rehearsal, start: Database, where: str, *, to: Phase | None) -> Iterator[tuple[str, Database]]:
+    """A database for each boundary at which a runner can die on its way to the phase, or back, and what it is."""
+    for at in count(1):
+        database = rehearsal.copy(start)
+        with mortal(database, at) as life:
+            if to is None:
+                rehearsal.on(database).abort()
+            else:
+                rehearsal.on(database).advance(to=to)
+        if not life.ended:
+            return
+        yield f"crash at {at} {where}", database
