@@ -130,6 +130,8 @@ def _tables(delta: Delta) -> set[str]:
     ends |= {end for dropped in delta.drop_foreign_keys for end in (dropped.table, dropped.references)}
     ends |= {Table(delta.table.schema, rename.to) for rename in delta.rename_tables}
     ends |= {move.table for move in delta.moves}
+    for made in delta.partitionings:
+        ends |= {Table(delta.table.schema, made.copy), *(key.references for key in made.foreign_keys)}
     return {f"{table.schema}.{table.name}" for table in {delta.table, *ends}}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 
 from orchestrator import departure
@@ -32,8 +32,9 @@ def check_drift(context: Context, run: Run, phase: Phase) -> None:
     """
     plan = restore(run.plan)
     stored = load_deltas(run.deltas)
-    # of a table whose columns were exchanged nothing else is compared: what is made since is made on the new column
-    swapped = {delta.table for delta in stored if delta.swaps and phase is Phase.CONTRACT}
+    # of a table that was exchanged, or whose columns were, nothing else is compared: what is made since is made on the
+    # new one
+    swapped = {delta.table for delta in stored if (delta.swaps or delta.partitionings) and phase is Phase.CONTRACT}
     compared = [delta for delta in stored if delta.table not in swapped]
     try:
         catalog = without_ours(read_catalog(context, plan, stored), stored, swapped)
@@ -54,6 +55,8 @@ def check_drift(context: Context, run: Run, phase: Phase) -> None:
     # a view made since would let contract drop foreign keys and indexes, and then stop it at the column
     for delta in stored:
         changes += _missing_columns(catalog, delta) if delta.table in swapped else []
+        if delta.partitionings and delta.table in swapped:
+            continue
         facts = next(each for each in catalog.tables.values() if each.table == delta.table)
         refusals = (
             *table_refusals(facts),
@@ -86,6 +89,8 @@ def _compared(stored: Sequence[Delta], current: Sequence[Delta], phase: Phase) -
 def _can_be_asked(change: Change, catalog: Catalog, deltas: Sequence[Delta]) -> bool:
     """Whether a change can be refused again after constrain: not on columns that have their new types by then."""
     there = [delta for delta in deltas if delta.table == catalog.table(change.table).table]
+    if any(delta.partitionings for delta in there):
+        return False
     retyped = {swap.column for delta in there for swap in delta.swaps}
     retyped |= {retype.column for delta in there for retype in delta.retypes}
     if not retyped.isdisjoint(change.touches):
@@ -129,6 +134,7 @@ def without_ours(catalog: Catalog, deltas: Sequence[Delta], swapped: Collection[
                 triggers=[
                     *([delta.sync.trigger] if delta.sync else []),
                     *(name for each in triggers for name in (each, truncating(each))),
+                    *(name for each in delta.partitionings for name in (each.trigger, each.truncate_trigger)),
                 ],
                 names=_made_by(delta),
             )
@@ -173,6 +179,9 @@ def _made_by(delta: Delta) -> set[str]:
         made |= {move.function, move.back_function}
     for new in (*delta.create, *(move.create for move in delta.moves if move.create is not None)):
         made |= {each.name for each in new.keys} | {name for name, _ in new.indexes}
+    for partitioning in delta.partitionings:
+        made |= {partitioning.copy, partitioning.function} | {each.name for each in partitioning.partitions}
+        made |= {each.copy for each in partitioning.names}
     return made | ({delta.sync.function, delta.sync.counter} if delta.sync else set())
 
 
@@ -208,6 +217,26 @@ _PARTS = {
 }
 
 
+# of a table that a partitioned one shall be like
+_LIKENESS = {
+    "owner": "owner",
+    "by": "partition key",
+    "partitions": "partition",
+    "columns": "column",
+    "keys": "key",
+    "checks": "constraint",
+    "indexes": "index",
+    "statistics": "statistics",
+    "names": "name",
+    "foreign_keys": "foreign key",
+    "options": "storage parameter",
+    "comment": "comment",
+    "grants": "privilege",
+    "identities": "identity of",
+    "sequences": "sequence",
+}
+
+
 def _differences(before: Delta, now: Delta, phase: Phase) -> Iterator[str]:
     links = before.sync.links if before.sync else ()
     names = {link.new[0]: link.old[0] for link in links if len(link.new) == len(link.old) == 1}
@@ -217,13 +246,25 @@ def _differences(before: Delta, now: Delta, phase: Phase) -> Iterator[str]:
         if part == "retypes" and phase is Phase.CONTRACT:
             # done, and no longer to be seen
             continue
-        old = {_label(item, names): item for item in getattr(before, part)}
-        new = {_label(item, names): item for item in getattr(now, part)}
-        for label in sorted(old.keys() | new.keys()):
-            if old.get(label) != new.get(label):
-                change = "is new" if label not in old else "is gone" if label not in new else "is different"
-                where = f"on {before.table.schema}.{before.table.name}"
-                yield f'{word} "{label}" {change} {where}{_details(old.get(label), new.get(label))}'
+        yield from _compared_items(word, getattr(before, part), getattr(now, part), names, before.table)
+    for old, new in zip(before.partitionings, now.partitionings, strict=True):
+        for part, word in _LIKENESS.items():
+            was, is_ = (
+                value if isinstance(value, tuple) else (value,) for value in (getattr(old, part), getattr(new, part))
+            )
+            yield from _compared_items(word, was, is_, {}, before.table)
+
+
+def _compared_items(
+    word: str, before: Iterable[object], now: Iterable[object], names: Mapping[str, str], table: Table
+) -> Iterator[str]:
+    old = {_label(item, names): item for item in before}
+    new = {_label(item, names): item for item in now}
+    for label in sorted(old.keys() | new.keys()):
+        if old.get(label) != new.get(label):
+            change = "is new" if label not in old else "is gone" if label not in new else "is different"
+            details = _details(old.get(label), new.get(label))
+            yield f'{word} "{label}" {change} on {table.schema}.{table.name}{details}'
 
 
 def _details(old: object, new: object) -> str:

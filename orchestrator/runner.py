@@ -245,9 +245,11 @@ def refresh(context: Context, name: str) -> Run:
         raise IllegalTransition(f'run "{name}" is {run.status}', "there is nothing to compile for it")
     plan = restore(run.plan)
     stored = load_deltas(run.deltas)
-    if any(delta.swaps for delta in stored) and not run.phase.begins_before(Phase.CONSTRAIN):
+    exchanges = any(delta.swaps or delta.partitionings for delta in stored)
+    if exchanges and not run.phase.begins_before(Phase.CONSTRAIN):
         raise IllegalTransition(
-            f'"{name}" exchanges columns in constrain, which has begun: the tables no longer show what it started from',
+            f'"{name}" exchanges columns or tables in constrain, which has begun: they no longer show what it started '
+            "from",
             f"undo the run with orchestrator abort {name} and start again",
         )
     catalog = without_ours(read_catalog(context, plan, stored), stored)

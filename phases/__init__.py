@@ -3,18 +3,25 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
-from phases import backfill, constrain, contract, dual_write, enums, expand, moving, raw, retype, swap
+from phases import backfill, constrain, contract, dual_write, enums, expand, moving, partitioning, raw, retype, swap
 from phases.delta import Delta
 from phases.step import Phase, Step
 
 _PARTS: dict[Phase, Sequence[Callable[[Delta], Iterator[Step]]]] = {
-    Phase.EXPAND: (expand.steps, moving.expand),
-    Phase.DUAL_WRITE: (dual_write.steps, moving.dual_write),
-    Phase.BACKFILL: (backfill.steps, moving.backfill),
+    Phase.EXPAND: (expand.steps, moving.expand, partitioning.expand),
+    Phase.DUAL_WRITE: (dual_write.steps, moving.dual_write, partitioning.dual_write),
+    Phase.BACKFILL: (backfill.steps, moving.backfill, partitioning.backfill),
     # what takes over last is taken over when all else stands
-    Phase.CONSTRAIN: (constrain.steps, moving.constrain, retype.steps, swap.steps, enums.values),
+    Phase.CONSTRAIN: (
+        constrain.steps,
+        moving.constrain,
+        retype.steps,
+        swap.steps,
+        enums.values,
+        partitioning.constrain,
+    ),
     # what looks comes before what destroys
-    Phase.CONTRACT: (moving.validation, contract.steps, moving.contract),
+    Phase.CONTRACT: (moving.validation, contract.steps, moving.contract, partitioning.contract),
 }
 
 

@@ -143,13 +143,14 @@ def _build(table: Table, index: Index) -> BuildIndex:
         ),
         drop_sql=drop.sql,
         tablespace=index.tablespace or "",
-        after=tuple(map(text, _finish(name, index))),
+        after=tuple(map(text, finish(name, index))),
         locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),),
         undo=(drop,),
     )
 
 
-def _finish(name: Identifier, index: Index) -> Iterator[Composable]:
+def finish(name: Identifier, index: Index) -> Iterator[Composable]:
+    """What an index has besides its definition."""
     yield from comment("INDEX", name, index.comment)
     for number, target in index.statistics:
         yield SQL("ALTER INDEX {} ALTER COLUMN {} SET STATISTICS {}").format(name, Literal(number), Literal(target))
@@ -173,20 +174,24 @@ def _attach(table: Table, key: UniqueKey) -> Statement:
 
 def _create_statistics(table: Table, statistics: Statistics) -> Statement:
     name = Identifier(statistics.schema, statistics.name)
-    kinds = SQL(" ({})").format(catalog_sql(", ".join(statistics.kinds))) if statistics.kinds else SQL("")
-    sql: list[Composable] = [
-        CREATE_STATISTICS.format(
-            name=name, kinds=kinds, columns=catalog_sql(statistics.columns), table=qualified(table)
-        ),
-        *comment("STATISTICS", name, statistics.comment),
-    ]
-    if statistics.target is not None:
-        sql.append(SQL("ALTER STATISTICS {} SET STATISTICS {}").format(name, Literal(statistics.target)))
+    sql = tuple(map(text, statistics_of(table, statistics)))
     locks = (lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),)
     drop = Statement(
         title=f"drop statistics {statistics.name}", sql=(text(DROP_STATISTICS.format(name=name)),), locks=locks
     )
-    return Statement(title=f"create statistics {statistics.name}", sql=tuple(map(text, sql)), locks=locks, undo=(drop,))
+    return Statement(title=f"create statistics {statistics.name}", sql=sql, locks=locks, undo=(drop,))
+
+
+def statistics_of(table: Table, statistics: Statistics) -> Iterator[Composable]:
+    """The statements that make a statistics object."""
+    name = Identifier(statistics.schema, statistics.name)
+    kinds = SQL(" ({})").format(catalog_sql(", ".join(statistics.kinds))) if statistics.kinds else SQL("")
+    yield CREATE_STATISTICS.format(
+        name=name, kinds=kinds, columns=catalog_sql(statistics.columns), table=qualified(table)
+    )
+    yield from comment("STATISTICS", name, statistics.comment)
+    if statistics.target is not None:
+        yield SQL("ALTER STATISTICS {} SET STATISTICS {}").format(name, Literal(statistics.target))
 
 
 def _set_not_null(delta: Delta, column: str) -> Iterator[Step]:
@@ -325,15 +330,7 @@ def _violations(delta: Delta, constraint: TableConstraint) -> str | None:
 def add_foreign_key(key: ForeignKey) -> Iterator[Statement]:
     """SHARE ROW EXCLUSIVE on both tables for a moment, then a scan that stops nobody."""
     table, name = qualified(key.table), Identifier(key.name)
-    definition = FOREIGN_KEY.format(
-        columns=names(key.columns),
-        references=qualified(key.references),
-        referenced=names(key.referenced_columns),
-        actions=catalog_sql(key.actions),
-        set_columns=SQL(" ({})").format(names(key.set_columns)) if key.set_columns else SQL(""),
-        deferral=catalog_sql(key.deferral),
-        enforcement=SQL("") if key.enforced else SQL(" NOT ENFORCED"),
-    )
+    definition = definition_of(key)
     add = ADD_NOT_VALID if key.enforced else ADD_CONSTRAINT
     yield Statement(
         title=f"add foreign key {key.name} on {key.table.name}",
@@ -353,3 +350,16 @@ def add_foreign_key(key: ForeignKey) -> Iterator[Statement]:
                 lock(LockMode.ROW_SHARE, key.references),
             ),
         )
+
+
+def definition_of(key: ForeignKey) -> Composable:
+    """What follows ADD CONSTRAINT name."""
+    return FOREIGN_KEY.format(
+        columns=names(key.columns),
+        references=qualified(key.references),
+        referenced=names(key.referenced_columns),
+        actions=catalog_sql(key.actions),
+        set_columns=SQL(" ({})").format(names(key.set_columns)) if key.set_columns else SQL(""),
+        deferral=catalog_sql(key.deferral),
+        enforcement=SQL("") if key.enforced else SQL(" NOT ENFORCED"),
+    )

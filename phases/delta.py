@@ -522,6 +522,95 @@ class TableRename:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PartitionBound:
+    """A partition, and the rows that are its own."""
+
+    name: str
+    bound: str
+    """`FOR VALUES …` or `DEFAULT`, as PostgreSQL prints it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyColumn:
+    """A column of the primary key, and how its index tells values apart."""
+
+    name: str
+    operator: str
+    """As PostgreSQL prints it: `OPERATOR(schema.=)`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableOption:
+    """A storage parameter of a table; `toast` ones are its TOAST table's."""
+
+    name: str
+    value: str
+    toast: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopiedKey:
+    """A primary key or unique constraint that a partitioned table has as the old one has it."""
+
+    name: str
+    definition: str
+    """What follows ADD CONSTRAINT name."""
+    comment: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedName:
+    """A name that no two objects of a schema can have, and that goes with the name of the table."""
+
+    what: Literal["constraint", "index", "statistics"]
+    schema: str
+    name: str
+    copy: str
+    """What the partitioned table's is called until it has the name."""
+    retired: str
+    """What the old table's is called from then on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Partitioning:
+    """A table that a partitioned one takes over from: its rows are copied, then the two exchange their names.
+
+    Both versions use the same name. Until then nobody but the trigger and the backfill writes the partitioned table,
+    afterwards nobody but the trigger writes the old one.
+    """
+
+    copy: str
+    """The name of the partitioned table until then."""
+    retired: str
+    """The name of the old table from then on."""
+    owner: str
+    by: str
+    """`RANGE (created_at)`, as PostgreSQL prints it."""
+    partitions: tuple[PartitionBound, ...]
+    columns: tuple[NewColumn, ...]
+    """With their defaults, which they get when the names are exchanged."""
+    key: tuple[KeyColumn, ...]
+    keys: tuple[CopiedKey, ...]
+    checks: tuple[TableConstraint, ...] = ()
+    """Checks and named NOT NULL constraints (18+)."""
+    indexes: tuple[Index, ...] = ()
+    statistics: tuple[Statistics, ...] = ()
+    names: tuple[SharedName, ...] = ()
+    """Keys, indexes and statistics are made under the first of their two other names."""
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    """Those of the old table, under the same names; the partitioned one gets its own while it is empty."""
+    options: tuple[TableOption, ...] = ()
+    """Storage parameters, which partitions have and a partitioned table cannot."""
+    comment: str | None = None
+    grants: tuple[Grant, ...] = ()
+    identities: tuple[Identity, ...] = ()
+    sequences: tuple[OwnedSequence, ...] = ()
+    trigger: str
+    truncate_trigger: str
+    function: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class RawStep:
     """Statements of the plan's author, with what takes them back and the lock that they are declared to take."""
 
@@ -635,5 +724,7 @@ class Delta:
     final_names: tuple[Renamed, ...] = ()
     """New columns that take the names of the old ones as these go."""
     proven: tuple[Proven, ...] = ()
+    partitionings: tuple[Partitioning, ...] = ()
+    """The table itself, where a partitioned one takes over from it."""
     raw: tuple[RawStep, ...] = ()
     """Statements that the plan brings along, after those of each phase."""

@@ -40,7 +40,7 @@ END
 """
 )
 CREATE_VIEW = SQL("CREATE VIEW {view}{options} AS SELECT {columns} FROM {table}")
-# what ALTER DEFAULT PRIVILEGES gives to every new view: nobody shall have more than on the table
+# what ALTER DEFAULT PRIVILEGES gives to every new relation: nobody shall have more than on the table
 REVOKE_DEFAULTS = SQL("DO {body}")
 REVOKE_DEFAULTS_BODY = SQL(
     """
@@ -49,10 +49,10 @@ DECLARE
 BEGIN
   FOR role IN
     SELECT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE acl.grantee::pg_catalog.regrole::text END
-    FROM pg_catalog.pg_class AS view CROSS JOIN LATERAL pg_catalog.aclexplode(view.relacl) AS acl
-    WHERE view.oid = {view}::pg_catalog.regclass AND acl.grantee <> view.relowner
+    FROM pg_catalog.pg_class AS made CROSS JOIN LATERAL pg_catalog.aclexplode(made.relacl) AS acl
+    WHERE made.oid = {made}::pg_catalog.regclass AND acl.grantee <> made.relowner
   LOOP
-    EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM %s', {view}, role);
+    EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM %s', {made}, role);
   END LOOP;
 END
 """
@@ -143,7 +143,7 @@ def _add(table: Table, column: NewColumn) -> Iterator[Composable]:
         yield from grants(column.sequence.grants, SQL("SEQUENCE {}").format(sequence))
     if column.default is not None and column.default_apart:
         yield SET_DEFAULT.format(table=qualified(table), column=name, default=catalog_sql(column.default))
-    for setting in _settings(column):
+    for setting in settings(column):
         yield SET_COLUMN.format(table=qualified(table), column=name, setting=setting)
     yield from comment("COLUMN", Identifier(table.schema, table.name, column.name), column.comment)
     yield from grants(column.grants, qualified(table), column.name)
@@ -191,12 +191,17 @@ def _view(table: Table, view: Table, rename: TableRename) -> Iterator[Composable
         columns=names(rename.columns),
         table=qualified(table),
     )
-    body = REVOKE_DEFAULTS_BODY.format(view=Literal(text(qualified(view))))
-    yield REVOKE_DEFAULTS.format(body=Literal(text(body)))
+    yield revoke_defaults(view)
     yield GRANT_OWNER.format(view=qualified(view), owner=Identifier(rename.owner))
     yield from grants(rename.grants, qualified(view))
     for column, grant in rename.column_grants:
         yield from grants([grant], qualified(view), column)
+
+
+def revoke_defaults(made: Table) -> Composable:
+    """The statement that leaves a new relation to its owner alone."""
+    body = REVOKE_DEFAULTS_BODY.format(made=Literal(text(qualified(made))))
+    return REVOKE_DEFAULTS.format(body=Literal(text(body)))
 
 
 def _create(table: Table, new: NewTable) -> Iterator[Composable]:
@@ -247,7 +252,8 @@ def _require_empty(table: Table, lock_table: Composable) -> Composable:
     return REQUIRE_EMPTY.format(body=Literal(text(body)))
 
 
-def _settings(column: NewColumn) -> Iterator[Composable]:
+def settings(column: NewColumn) -> Iterator[Composable]:
+    """What follows ALTER COLUMN name SET, for what a column has besides its type."""
     if column.storage is not None:
         yield SQL("STORAGE {}").format(catalog_sql(column.storage))
     if column.compression is not None:

@@ -226,6 +226,8 @@ class Verify:
     key_names: tuple[str, ...]
     repair: Batches | None
     guard: str
+    guarded_elsewhere: bool = False
+    """The guard is a trigger of another table, which alone writes this one."""
     locks: tuple[Lock, ...]
     undo: tuple[Undo, ...] = ()
     op: Literal["verify"] = "verify"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection
 
-from orchestrator.backfill.relations import Relation, relations, window_blocks
+from orchestrator.backfill.relations import Relation, guard_of, relations, window_blocks
 from orchestrator.database import set_local
 from orchestrator.journal import store, windows
 from orchestrator.journal.windows import Window
@@ -107,7 +107,7 @@ class Cuts:
         return bool(told)
 
     def _relations(self, connection: Connection) -> list[Relation]:
-        return relations(connection, self._step.table, self._step.guard, run=self._executor.name)
+        return relations(connection, self._step.table, guard_of(self._step), run=self._executor.name)
 
     def _cut(self, connection: Connection, pass_: int, found: Sequence[Relation]) -> None:
         if found:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from orchestrator.database import fetch
 from orchestrator.errors import StepFailed
+from phases.step import Batches, Verify
 
 MOST_WINDOW_BLOCKS = {"batches": 4096, "verify": 16_384}
 LEAST_WINDOW_BLOCKS = {"batches": 256, "verify": 1024}
@@ -69,6 +70,11 @@ def relations(connection: Connection, table: str, guard: str | None, *, run: str
     return found
 
 
+def guard_of(step: Batches | Verify) -> str | None:
+    """The trigger that is to be on guard on each relation of the step."""
+    return None if isinstance(step, Verify) and step.guarded_elsewhere else step.guard
+
+
 def _off_guard(name: str, guard: str, *, there: bool, run: str) -> StepFailed:
     what = "is disabled" if there else "is gone"
     return StepFailed(
@@ -79,7 +85,7 @@ def _off_guard(name: str, guard: str, *, there: bool, run: str) -> StepFailed:
     )
 
 
-def expect(connection: Connection, *, name: str, oid: int, filenode: int, guard: str) -> int:
+def expect(connection: Connection, *, name: str, oid: int, filenode: int, guard: str | None) -> int:
     """Makes sure, under the lock of a statement, that it has met the relation and the file that it was meant for.
 
     Returns the HOT updates of this session that are not reported to the statistics yet.
@@ -88,7 +94,9 @@ def expect(connection: Connection, *, name: str, oid: int, filenode: int, guard:
         Changed: it has not.
     """
     rows = fetch(connection, LOOK, {"name": name, "guard": guard})
-    if not rows or (rows[0]["oid"], rows[0]["filenode"]) != (oid, filenode) or rows[0]["guard"] not in ("O", "A"):
+    if not rows or (rows[0]["oid"], rows[0]["filenode"]) != (oid, filenode):
+        raise Changed
+    if guard is not None and rows[0]["guard"] not in ("O", "A"):
         raise Changed
     return int(rows[0]["hot"])
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from orchestrator.backfill.relations import Changed, expect
+from orchestrator.backfill.relations import Changed, expect, guard_of
 from orchestrator.backfill.rest import Batch, rest_until
 from orchestrator.backfill.throttle import Throttle
 from orchestrator.database import fetch, run, set_local, sqlstate
@@ -187,7 +187,7 @@ class Worker:
             name=self.window.name,
             oid=self.window.relation,
             filenode=self.window.filenode,
-            guard=self.step.guard,
+            guard=guard_of(self.step),
         )
         return hot - batch.held.hot
 

@@ -23,13 +23,15 @@ from orchestrator.catalog.wanted import (
     NewForeignKey,
     NewIndex,
     NotNullProof,
+    PartitionedBy,
+    Partitions,
     Proofs,
     Question,
     Rejected,
     Relabel,
 )
 from orchestrator.errors import ColumnNotFound, NoLongerPossible, TableNotFound
-from phases.delta import Comparison, Grant, NotNull, Setting, Table
+from phases.delta import Comparison, Grant, KeyColumn, NotNull, Setting, Table, TableOption
 
 Given = TypeVar("Given", bound=Answer)
 
@@ -177,6 +179,8 @@ class Statistics:
     name: str
     reads: tuple[str, ...]
     kinds: tuple[str, ...]
+    columns: str
+    """What they are over, as it is."""
     successor: str | None
     target: int | None
     comment: str | None
@@ -209,6 +213,28 @@ class TriggerFacts:
     language: str
     mentions: tuple[str, ...]
     """Columns that occur as words in the body of its function."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What a table is besides its columns, indexes and constraints."""
+
+    access_method: str
+    tablespace: str | None
+    persistence: str
+    replica_identity: str
+    typed: bool
+    rules: bool
+    policies: bool
+    subscribed: bool
+    """Whether a subscription writes to it."""
+    security_label: bool
+    owner_may_create: bool
+    keys_with_options: tuple[str, ...]
+    """Indexes of keys that have storage parameters."""
+    options: tuple[TableOption, ...]
+    key: tuple[KeyColumn, ...]
+    """The primary key, if a btree stands behind it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,6 +304,8 @@ class TableFacts:
     """What would stop DROP TABLE, foreign keys apart; where a change asks for it."""
     mentioned_in: tuple[str, ...] = ()
     """Functions whose body has the table's name as a word; where a change asks for it."""
+    shape: Shape | None = None
+    """Where a change asks for it."""
     exists: bool = True
     """False: a change of the plan is to make it, and `drafted` is all there is to know."""
     drafted: Drafted | None = None
@@ -359,6 +387,10 @@ class TableFacts:
     def new_foreign_key(self, question: NewForeignKey) -> ForeignKeyDefinition:
         """A foreign key that the plan adds."""
         return self._answer(question, ForeignKeyDefinition)
+
+    def partitions(self, question: PartitionedBy) -> Partitions:
+        """How the table is to be partitioned."""
+        return self._answer(question, Partitions)
 
     def _answer(self, question: Question, kind: type[Given]) -> Given:
         """What PostgreSQL made of a question.

@@ -12,6 +12,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator.catalog import queries
+from orchestrator.catalog.bounds import partitioned
 from orchestrator.catalog.clone import CLONE, NAME, ONE_EXPRESSION, index_tail, is_immutable, send, send_one, uses
 from orchestrator.catalog.wanted import (
     Answer,
@@ -23,6 +24,7 @@ from orchestrator.catalog.wanted import (
     NewCheck,
     NewForeignKey,
     NewIndex,
+    PartitionedBy,
     Question,
     Rejected,
     Uses,
@@ -62,6 +64,8 @@ def answers(connection: Connection, questions: Sequence[Definition], *, search_p
                     found[question] = _check(connection, question)
                 case NewForeignKey():
                     found[question] = _foreign_key(connection, question)
+                case PartitionedBy():
+                    found[question] = partitioned(connection, question)
         except DBAPIError as error:
             found[question] = Rejected(_said(error))
         finally:

@@ -115,6 +115,39 @@ WHERE p.prosqlbody IS NULL AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('inform
   AND strpos(p.prosrc, %(table)s) > 0 ORDER BY 1
 """
 
+# what another table must have to be like it
+SHAPE = """
+SELECT am.amname AS access_method, ts.spcname AS tablespace, c.relpersistence::text AS persistence,
+       c.relreplident::text AS replica_identity, c.reloftype <> 0 AS typed,
+       EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid) AS rules,
+       EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) AS policies,
+       EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = c.oid) AS subscribed,
+       EXISTS (SELECT FROM pg_seclabel s WHERE s.classoid = 'pg_class'::regclass AND s.objoid = c.oid
+               AND s.objsubid = 0) AS security_label,
+       has_schema_privilege(c.relowner, c.relnamespace, 'CREATE') AS owner_may_create,
+       ARRAY(SELECT x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+             WHERE i.indrelid = c.oid AND x.reloptions IS NOT NULL
+               AND EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.oid AND k.conrelid = c.oid)
+             ORDER BY 1)::text[] AS keys_with_options
+FROM pg_class c LEFT JOIN pg_am am ON am.oid = c.relam LEFT JOIN pg_tablespace ts ON ts.oid = c.reltablespace
+WHERE c.oid = %(oid)s
+"""
+TABLE_OPTIONS = """
+SELECT o.option_name AS name, o.option_value AS value, c.oid <> %(oid)s AS toast
+FROM pg_class c CROSS JOIN LATERAL pg_options_to_table(c.reloptions) o
+WHERE c.oid = %(oid)s OR c.oid = (SELECT reltoastrelid FROM pg_class WHERE oid = %(oid)s) ORDER BY 3, 1
+"""
+KEY_COLUMNS = """
+SELECT a.attname AS name, format('OPERATOR(%%I.%%s)', opn.nspname, o.oprname) AS operator
+FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY k(n, class, position)
+JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.n
+JOIN pg_opclass oc ON oc.oid = k.class JOIN pg_am am ON am.oid = oc.opcmethod AND am.amname = 'btree'
+JOIN pg_amop ao ON ao.amopfamily = oc.opcfamily AND ao.amoplefttype = oc.opcintype
+  AND ao.amoprighttype = oc.opcintype AND ao.amopstrategy = 3
+JOIN pg_operator o ON o.oid = ao.amopopr JOIN pg_namespace opn ON opn.oid = o.oprnamespace
+WHERE i.indrelid = %(oid)s AND i.indisprimary ORDER BY k.position
+"""
+
 COLUMN_GRANTS = """
 SELECT a.attname, x.privilege_type, r.rolname, x.is_grantable
 FROM pg_attribute a CROSS JOIN LATERAL aclexplode(a.attacl) x LEFT JOIN pg_roles r ON r.oid = x.grantee
@@ -499,6 +532,12 @@ SELECT con.conname AS name, pg_get_constraintdef(con.oid) AS definition
 FROM pg_constraint con JOIN pg_class c ON c.oid = con.conrelid
 WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s ORDER BY 1
 """
+PARTITION_BOUNDS = """
+SELECT p.relname AS name, pg_get_expr(p.relpartbound, p.oid) AS bound
+FROM pg_class c JOIN pg_inherits i ON i.inhparent = c.oid JOIN pg_class p ON p.oid = i.inhrelid
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(name)s
+"""
+PARTITION_KEY = "SELECT pg_get_partkeydef(%(name)s::regclass)"
 DRAFT_COLUMNS = """
 SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
        CASE WHEN a.attcollation <> t.typcollation THEN ARRAY[n.nspname, co.collname]::text[] END AS collation,

@@ -22,6 +22,7 @@ from orchestrator.catalog import (
     EnumColumn,
     ForeignKey,
     Index,
+    Shape,
     Statistics,
     TableFacts,
     TriggerFacts,
@@ -46,7 +47,7 @@ from orchestrator.catalog.wanted import (
 )
 from orchestrator.database import fetch, run, scalar
 from orchestrator.errors import EnumNotFound, SchemaNotFound
-from phases.delta import Grant, Table
+from phases.delta import Grant, KeyColumn, Table, TableOption
 from phases.sql import text
 
 _SEQUENCE = ("identity", "type", "start", "increment", "minimum", "maximum", "cache", "cycle")
@@ -237,7 +238,11 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
         in_place=in_place,
         defaults=successors.defaults,
         unfit=successors.unfit,
-        indexes=tuple(_index(row, successors, wanted.carries) for row in rows["indexes"] if not row["exclusion"]),
+        indexes=tuple(
+            _index(row, successors, wanted.carries, whole=wanted.shape and not facts["partitioned"])
+            for row in rows["indexes"]
+            if not row["exclusion"]
+        ),
         constraints=tuple(_constraint(row, successors) for row in rows["constraints"]),
         foreign_keys=tuple(_foreign_key(row, unfit_keys.get(row["name"])) for row in keys),
         sequences=tuple(_sequence(connection, row) for row in fetch(connection, queries.SEQUENCES, parameters)),
@@ -251,6 +256,7 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
         grants=tuple(map(_grant, fetch(connection, queries.TABLE_GRANTS, parameters))),
         **facts,
         **(_uses(connection, table, parameters) if wanted.uses else {}),
+        shape=_shape(connection, parameters) if wanted.shape else None,
     )
 
 
@@ -279,6 +285,16 @@ def _uses(connection: Connection, table: Table, parameters: Mapping[str, Any]) -
         "users": tuple(Dependent(**row) for row in fetch(connection, queries.TABLE_USERS, parameters)),
         "mentioned_in": tuple(row["name"] for row in bodies if _is_word(table.name, row["body"])),
     }
+
+
+def _shape(connection: Connection, parameters: Mapping[str, Any]) -> Shape:
+    row = dict(fetch(connection, queries.SHAPE, parameters)[0])
+    return Shape(
+        keys_with_options=tuple(row.pop("keys_with_options")),
+        **row,
+        options=tuple(TableOption(**each) for each in fetch(connection, queries.TABLE_OPTIONS, parameters)),
+        key=tuple(KeyColumn(**each) for each in fetch(connection, queries.KEY_COLUMNS, parameters)),
+    )
 
 
 def _made(wanted: Wanted) -> set[str]:
@@ -323,7 +339,8 @@ def _deferral(row: RowMapping) -> str:
     return " DEFERRABLE INITIALLY DEFERRED" if row["deferred"] else " DEFERRABLE"
 
 
-def _index(row: RowMapping, successors: Successors, carried: frozenset[str]) -> Index:
+def _index(row: RowMapping, successors: Successors, carried: frozenset[str], *, whole: bool) -> Index:
+    rendered = whole or row["name"] in successors.indexes or not carried.isdisjoint(row["reads"])
     return Index(
         name=row["name"],
         keys=tuple(row["keys"]),
@@ -333,7 +350,7 @@ def _index(row: RowMapping, successors: Successors, carried: frozenset[str]) -> 
         nulls_not_distinct=row["nulls_not_distinct"],
         valid=row["valid"],
         current=row["definition"],
-        definition=tail(row) if row["name"] in successors.indexes or not carried.isdisjoint(row["reads"]) else None,
+        definition=tail(row) if rendered else None,
         successor=successors.indexes.get(row["name"]),
         tablespace=row["tablespace"],
         comment=row["comment"],
@@ -407,6 +424,7 @@ def _statistics(row: RowMapping, successors: Successors) -> Statistics:
         name=row["name"],
         reads=tuple(row["reads"]),
         # statistics over a single expression have no kinds, and CREATE STATISTICS refuses any
+        columns=row["columns"],
         kinds=() if row["one_expression"] and len(row["kinds"]) == 0 else tuple(row["kinds"]),
         successor=successors.statistics.get(row["name"]),
         target=row["target"],

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from phases.delta import Comparison, Duplicates, Equality, ForeignKey, Grant, NewEnum, Table, TableColumn, TableKey
+from phases.delta import (
+    Comparison,
+    Duplicates,
+    Equality,
+    ForeignKey,
+    Grant,
+    NewEnum,
+    PartitionBound,
+    Table,
+    TableColumn,
+    TableKey,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +135,31 @@ class NewForeignKey:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DraftPartition:
+    """A partition that a plan describes. Values are literals, read as the type of their column."""
+
+    name: str
+    default: bool = False
+    lower: tuple[str, ...] = ()
+    """Of a range, included; empty: MINVALUE."""
+    upper: tuple[str, ...] = ()
+    """Of a range, not included; empty: MAXVALUE."""
+    values: tuple[str | None, ...] = ()
+    """Of a list."""
+    remainder: int = 0
+    """Of a hash, with as many partitions as there are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartitionedBy:
+    """How a table would be partitioned. Answered by `Partitions`."""
+
+    method: Literal["range", "list", "hash"]
+    columns: tuple[str, ...]
+    partitions: tuple[DraftPartition, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class OfNulls:
     """What new columns are computed to be, by way of the old ones, where newer code has left all of them null.
 
@@ -135,7 +171,7 @@ class OfNulls:
 
 
 RowQuestion = AddedColumn | Computed | Cast | Relabel | DefaultOf | NotNullProof | OfNulls
-Definition = NewIndex | NewCheck | NewForeignKey
+Definition = NewIndex | NewCheck | NewForeignKey | PartitionedBy
 Question = RowQuestion | Definition
 
 
@@ -281,6 +317,15 @@ class ForeignKeyDefinition:
     """Whether our role may read it and refer to it."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Partitions:
+    """Key and bounds as PostgreSQL understood them."""
+
+    by: str
+    """`RANGE (created_at)`."""
+    bounds: tuple[PartitionBound, ...]
+
+
 @dataclass(frozen=True)
 class Proofs:
     """Checks by name."""
@@ -311,6 +356,7 @@ Answer = (
     | IndexDefinition
     | CheckDefinition
     | ForeignKeyDefinition
+    | Partitions
     | Rejected
 )
 
@@ -347,6 +393,8 @@ class Wanted:
     """The table itself, where the change makes it."""
     uses: bool = False
     """Who uses the table as a whole."""
+    shape: bool = False
+    """What it takes to make another table that is like it."""
     retypes: Mapping[str, Retyping] = field(default_factory=dict)
     """Columns whose indexes and constraints are to be rendered as they read under another type."""
     enums: tuple[MadeEnum, ...] = ()
@@ -369,6 +417,7 @@ class Wanted:
             tuple(dict.fromkeys((*self.questions, *other.questions))),
             self.draft or other.draft,
             self.uses or other.uses,
+            self.shape or other.shape,
             {**self.retypes, **other.retypes},
             tuple(dict.fromkeys((*self.enums, *other.enums))),
             self.carries | other.carries,

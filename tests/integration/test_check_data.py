@@ -1,23 +1,28 @@
 """`plan --check-data` asks every row what a run would ask, names those that stand against it, and changes nothing."""
 
 import json
+from pathlib import Path
 from collections.abc import Mapping
 from typing import Any, LiteralString
 
 import pytest
 import yaml
+from psycopg.sql import SQL
 
 from orchestrator.context import Context
 from orchestrator.dry_run import check_data
 from orchestrator.errors import LockNotObtained
+from orchestrator.plan import parse
 from orchestrator.planning import load_plan, make_program
 from orchestrator.report import Reporter
 from orchestrator.settings import Settings
 from tests.fixtures.database import CreateDatabase, Database
 from tests.fixtures.locks import holding
 from tests.fixtures.processes import StartProcess
+from tests.fixtures.runs import context_of
 from tests.fixtures.waiting import wait_until
 from tests.integration.command_line import CommandLine, OpenCommandLine, initialised
+from tests.scenarios.folders import FOLDERS
 
 TABLES: LiteralString = """
 CREATE TABLE groups (id int PRIMARY KEY);
@@ -215,3 +220,11 @@ def test_ctrl_c_ends_it_and_what_the_server_computes(people: CommandLine, start_
     result = process.wait()
     assert (result.exit_code, result.stderr) == (6, "error: interrupted; nothing was changed\n")
     assert people.database.fetch(sleeping) == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_no_row_of_an_example_stands_against_it(folder: Path, database: Database) -> None:
+    database.execute(SQL((folder / "schema.sql").read_text(encoding="utf-8")))
+    plan = parse((folder / "plan.yaml").read_text(encoding="utf-8"), "plan")
+    program, _ = make_program(context_of(database), plan)
+    assert [each for each in check_data(context_of(database), program) if each.stops] == []

@@ -67,7 +67,6 @@ def shop(database: Database) -> None:
     database.execute(SHOP)
 
 
-@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("plan", "phase"),
     [(BIGINT, Phase.BACKFILL), (BIGINT[::-1], Phase.CONSTRAIN), (NAMES, Phase.CONSTRAIN)],

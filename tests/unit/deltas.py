@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from phases.delta import (
+    CopiedKey,
     Default,
     Delta,
     Dropped,
@@ -14,6 +15,7 @@ from phases.delta import (
     Grant,
     Identity,
     Index,
+    KeyColumn,
     Link,
     Move,
     NewColumn,
@@ -22,12 +24,15 @@ from phases.delta import (
     NewTable,
     NotNull,
     OwnedSequence,
+    PartitionBound,
+    Partitioning,
     Proof,
     Proven,
     RawStep,
     Renamed,
     Retype,
     Setting,
+    SharedName,
     Statistics,
     Swap,
     Sync,
@@ -35,6 +40,7 @@ from phases.delta import (
     TableColumn,
     TableConstraint,
     TableKey,
+    TableOption,
     TableRename,
     TakeOver,
     TriggerFunction,
@@ -255,6 +261,105 @@ def whole() -> Delta:
                 run=("VACUUM",),
                 undo=("DROP INDEX CONCURRENTLY IF EXISTS i",),
                 lock="concurrently",
+            ),
+        ),
+    )
+
+
+def partitioned() -> Delta:
+    """A table that becomes partitioned, under names that want quoting."""
+    table, other = Table('sche"ma', 'we"ird%1'), Table("public", "select")
+    grant = Grant(privilege="SELECT", grantee='ro"le', grantable=False)
+    return Delta(
+        table=table,
+        key=("order", "a'%s"),
+        partitionings=(
+            Partitioning(
+                copy='cop"y%',
+                retired='reti"red%',
+                owner='ow"ner',
+                by='RANGE ("a\'%s")',
+                partitions=(
+                    PartitionBound(name='pa"rt%', bound="FOR VALUES FROM ('100%') TO (MAXVALUE)"),
+                    PartitionBound(name="rest", bound="DEFAULT"),
+                ),
+                columns=(
+                    NewColumn(name="order", type="bigint", not_null=True, default="nextval('se\"q')"),
+                    NewColumn(
+                        name="a'%s",
+                        type="text",
+                        collation=("pg_catalog", "C"),
+                        storage="EXTERNAL",
+                        compression="pglz",
+                        statistics=500,
+                        options=("n_distinct=-0.5",),
+                        comment="100% 'it'",
+                        grants=(grant,),
+                        default="'100%'::text",
+                    ),
+                ),
+                key=(
+                    KeyColumn(name="order", operator="OPERATOR(pg_catalog.=)"),
+                    KeyColumn(name="a'%s", operator='OPERATOR("we""ird".=)'),
+                ),
+                keys=(CopiedKey(name='key"copy', definition='PRIMARY KEY ("order", "a\'%s")', comment="it's"),),
+                checks=(
+                    TableConstraint(
+                        name="che'ck", kind="check", definition="CHECK ((\"order\" <> '%'))", comment="why"
+                    ),
+                ),
+                indexes=(
+                    Index(
+                        name='index"copy',
+                        unique=True,
+                        definition='USING btree ("order" DESC, "a\'%s")',
+                        comment="100%",
+                        statistics=((1, 500),),
+                    ),
+                ),
+                statistics=(
+                    Statistics(
+                        schema='sche"ma', name='stat"copy', kinds=("mcv",), columns='"order", "a\'%s"', target=9
+                    ),
+                ),
+                names=(
+                    SharedName(what="constraint", schema='sche"ma', name='k"ey', copy='key"copy', retired='key"old'),
+                    SharedName(what="index", schema='sche"ma', name='in"dex', copy='index"copy', retired='index"old'),
+                    SharedName(what="statistics", schema='o"ther', name='st"at', copy='stat"copy', retired='stat"old'),
+                ),
+                foreign_keys=(
+                    ForeignKey(
+                        table=table,
+                        name='f"k',
+                        columns=("a'%s",),
+                        references=other,
+                        referenced_columns=("select",),
+                        actions=" ON DELETE SET NULL",
+                        set_columns=("a'%s",),
+                        comment="points out",
+                    ),
+                ),
+                options=(
+                    TableOption(name="fillfactor", value="70"),
+                    TableOption(name="autovacuum_enabled", value="off", toast=True),
+                ),
+                comment="it's 100% old",
+                grants=(grant,),
+                identities=(
+                    Identity(
+                        column="order",
+                        always=True,
+                        schema='sche"ma',
+                        sequence='se"q',
+                        interim="seq_old",
+                        options="MAXVALUE 9",
+                        grants=(grant,),
+                    ),
+                ),
+                sequences=(OwnedSequence(schema='sche"ma', name="serial%seq", column="a'%s"),),
+                trigger='zzzz"trigger',
+                truncate_trigger='zzzz"truncate',
+                function="sync'function",
             ),
         ),
     )

@@ -28,10 +28,17 @@ from phases.step import (
     Verify,
 )
 from phases.writes import write
-from tests.unit.deltas import hostile, plain, relabelled, retyped, whole
+from tests.unit.deltas import hostile, partitioned, plain, relabelled, retyped, whole
 
 GOLDEN = Path(__file__).parent / "golden"
-DELTAS = {"plain": plain, "hostile": hostile, "whole": whole, "retyped": retyped, "relabelled": relabelled}
+DELTAS = {
+    "plain": plain,
+    "hostile": hostile,
+    "whole": whole,
+    "retyped": retyped,
+    "relabelled": relabelled,
+    "partitioned": partitioned,
+}
 
 
 @pytest.mark.parametrize("phase", Phase)

@@ -30,8 +30,8 @@ DECLARE
 BEGIN
   FOR role IN
     SELECT CASE acl.grantee WHEN 0 THEN ''PUBLIC'' ELSE acl.grantee::pg_catalog.regrole::text END
-    FROM pg_catalog.pg_class AS view CROSS JOIN LATERAL pg_catalog.aclexplode(view.relacl) AS acl
-    WHERE view.oid = ''"sche""ma"."new""%s"''::pg_catalog.regclass AND acl.grantee <> view.relowner
+    FROM pg_catalog.pg_class AS made CROSS JOIN LATERAL pg_catalog.aclexplode(made.relacl) AS acl
+    WHERE made.oid = ''"sche""ma"."new""%s"''::pg_catalog.regclass AND acl.grantee <> made.relowner
   LOOP
     EXECUTE pg_catalog.format(''REVOKE ALL ON %s FROM %s'', ''"sche""ma"."new""%s"'', role);
   END LOOP;
