@@ -1,8 +1,8 @@
 """`plan --check-data` asks every row what a run would ask, names those that stand against it, and changes nothing."""
 
 import json
-from pathlib import Path
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, LiteralString
 
 import pytest
