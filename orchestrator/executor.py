@@ -246,7 +246,11 @@ class Executor:
 
     def _short(self, position: int, step: Statement, note: Callable[[Connection], object]) -> None:
         """One try at a short exclusive step: journal first, so that the lock is held for the DDL and COMMIT alone."""
-        lock_timeout_ms = self._lock_timeout_ms(step)
+        lock_timeout_ms = patience_ms(
+            len(step.locks),
+            lock_timeout_ms=self.settings.lock_timeout_ms,
+            deadlock_timeout_ms=self.deadlock_timeout_ms,
+        )
         limit_ms = lock_timeout_ms * max(1, len(step.locks)) + self.settings.lock_hold_ms
         with self.engine.begin() as connection:
             set_local(
@@ -262,16 +266,6 @@ class Executor:
             with self._translated(step, connection, limit_s=limit_ms / 1000) as watched:
                 run(connection, self.tagged(JOINT.join(step.sql), position))
         self._note_wait(position, watched)
-
-    def _lock_timeout_ms(self, step: Statement) -> int:
-        """Several tables: all of them together within deadlock_timeout, so that it is always us who gives way.
-
-        A session that waits for our first lock while we wait for one of its own began to wait after us; it looks for
-        a deadlock only after deadlock_timeout, and by then we are gone.
-        """
-        if len(step.locks) == 1:
-            return self.settings.lock_timeout_ms
-        return min(self.settings.lock_timeout_ms, self.deadlock_timeout_ms // len(step.locks))
 
     def _long(
         self, position: int, step: Statement, note: Callable[[Connection], object], *, lock_timeout_ms: int = 0
@@ -587,6 +581,15 @@ class Executor:
             f'has trigger "{step.guard}" been disabled for a while, or does a later trigger change these columns? '
             f"set these rows right, then: {self.again}",
         )
+
+
+def patience_ms(locks: int, *, lock_timeout_ms: int, deadlock_timeout_ms: int) -> int:
+    """How long a step waits for each of its locks: for several all in all less than deadlock_timeout.
+
+    A session that waits for our first lock while we wait for one of its own began to wait after us; it looks for a
+    deadlock only after deadlock_timeout, and by then we are gone: it is always us who gives way.
+    """
+    return lock_timeout_ms if locks == 1 else min(lock_timeout_ms, deadlock_timeout_ms // max(locks, 2))
 
 
 def _as_line(row: RowMapping) -> str:

@@ -73,6 +73,15 @@ def test_a_value_comes_when_all_that_may_fail_has_gone_well(database: Database, 
     assert one(database, VALUES) == "{sad,new,meh,glad}"
 
 
+def test_a_value_is_the_last_thing_of_constrain_whichever_table_it_is_filed_under(
+    database: Database, tmp_path: Path
+) -> None:
+    index = {"kind": "create_index", "table": "u", "name": "by_id", "columns": ["id"]}
+    migration = migrated(database, tmp_path, ADD, index)
+    _, program, _ = preview(migration.context, migration.name)
+    assert [placed.step.title for placed in program.of(Phase.CONSTRAIN)][-1] == "add value new to mood"
+
+
 @pytest.mark.matrix
 def test_what_an_abort_cannot_take_back_is_said_and_the_same_plan_starts_again(
     database: Database, tmp_path: Path, orchestrator_here: Orchestrator
