@@ -145,7 +145,7 @@ BEGIN
 END
 """
 )
-# from a table of the application's own: an update of its other columns says nothing, as the row may not be copied yet.
+# from a table of the application's own: what the statement has not written says nothing, as it may not be copied yet.
 # A row that comes without values takes those that the source has, and waits for who is just writing them
 BACK_BESIDE = SQL(
     """
@@ -160,10 +160,8 @@ BEGIN
   END IF;
   IF {empty_there} AND (TG_OP = 'INSERT' OR {unchanged}) THEN
 {lock_new}
-    IF held THEN
-      UPDATE {target} AS there SET {taken} FROM {source} AS here
-      WHERE {is_here} AND {is_there} AND NOT ({nothing_here});
-    END IF;
+    UPDATE {target} AS there SET {taken} FROM {source} AS here
+    WHERE {is_here} AND {is_there} AND NOT ({nothing_here});
   ELSIF EXISTS (SELECT FROM {source} AS here WHERE {is_here} AND {differ}) THEN
 {lock_new}
     IF held THEN
@@ -216,6 +214,10 @@ AWAITED = SQL(
 )
 EQUAL = SQL("{} OPERATOR(pg_catalog.=) {}")
 ASSIGN = SQL("{} = {}")
+KEPT = SQL(
+    "CASE WHEN TG_OP = 'UPDATE' AND NOT {key_changed} AND {unchanged} OR TG_OP = 'INSERT' AND {missing}"
+    " THEN {stored} ELSE {given} END"
+)
 ASSIGN_CHANGED = SQL("{column} = CASE WHEN TG_OP = 'UPDATE' AND {unchanged} THEN {stored} ELSE {given} END")
 FILLED = SQL("CASE WHEN TG_OP = 'UPDATE' AND {unchanged} AND {has_value} THEN {stored} ELSE {given} END")
 # a subquery that gives a value: EXISTS could become a join, which would read all of the other table for every batch
@@ -538,6 +540,7 @@ def _given(pair: tuple[str, str]) -> Composable:
 def _back(source: Table, move: Move) -> dict[str, Composable]:
     is_here = _equal((move.key_here, "here"), (move.key_there, "new"))
     was_here = _equal((move.key_here, "here"), (move.key_there, "old"))
+    given = of_row(move.there) if move.create else [_kept(move, pair) for pair in move.columns]
     awaited = AWAITED.format(source=Literal(text(qualified(source))))
     return {
         "source": qualified(source),
@@ -554,11 +557,22 @@ def _back(source: Table, move: Move) -> dict[str, Composable]:
         "nulls": _assigned(move.here, [SQL("NULL")] * len(move.here)),
         "nothing_here": all_of(MISSING, of_row(move.here, "here")),
         "taken": _assigned(move.there, of_row(move.here, "here")),
-        "given": _assigned(move.here, of_row(move.there)),
-        "differ": DIFFERENT.format(a=_list(move.here, "here"), b=_list(move.there, "new")),
+        "given": _assigned(move.here, given),
+        "differ": DIFFERENT.format(a=_list(move.here, "here"), b=SQL(", ").join(given)),
         "lock_old": LOCK.format(source=qualified(source), row=was_here, awaited=awaited),
         "lock_new": LOCK.format(source=qualified(source), row=is_here, awaited=awaited),
     }
+
+
+def _kept(move: Move, pair: tuple[str, str]) -> Composable:
+    here, there = pair
+    return KEPT.format(
+        key_changed=compared(DIFFERENT, move.key_there),
+        unchanged=compared(SAME, [there]),
+        missing=MISSING.format(Identifier("new", there)),
+        stored=Identifier("here", here),
+        given=Identifier("new", there),
+    )
 
 
 def _equal(one: tuple[Iterable[str], str], other: tuple[Iterable[str], str]) -> Composable:

@@ -11,6 +11,7 @@ from orchestrator.plan import parse
 from orchestrator.planning import make_program
 from phases.step import Phase
 from tests.fixtures.database import CreateDatabase, Database
+from tests.fixtures.locks import holding
 from tests.fixtures.runs import Migration, context_of, init
 from tests.fixtures.shops import NAME, WIDE, WIDE_ROWS, OpenShop
 
@@ -114,6 +115,24 @@ def test_each_table_follows_the_other(
     database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN)
     database.execute(statement)
     assert (users(database), profiles(database)) == (expected_users, expected_profiles)
+
+
+def test_what_the_other_table_was_not_told_is_never_taken_for_null(
+    create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    """Two of older code, neither of whom sees the row of the other."""
+    database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN)
+    with holding(database, "INSERT INTO users VALUES (7, 'Ulm', 'seven', 'f7')") as user:
+        database.execute("INSERT INTO profiles (user_id) VALUES (7)")
+        user.commit()
+    database.execute("UPDATE profiles SET bio = 'new' WHERE user_id = 7")
+    assert users(database)[-1] == profiles(database)[-1] == (7, "new", "f7")
+
+
+def test_a_row_that_comes_with_one_value_takes_the_other(create_database: CreateDatabase, tmp_path: Path) -> None:
+    database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN)
+    database.execute("DELETE FROM profiles WHERE user_id = 1; INSERT INTO profiles VALUES (1, 'dark', 'new')")
+    assert users(database)[0] == profiles(database)[0] == (1, "new", "f1")
 
 
 @pytest.mark.parametrize(
