@@ -173,7 +173,9 @@ END
 """
 )
 # a moment at a time, and for as long as the application's own lock_timeout allows. Between two moments it looks whether
-# somebody behind us in the queue has his hands on the source: one of us would else be the victim of a deadlock
+# somebody who queues for a row there has his hands on the source, or who waits for him: one of us would else be the
+# victim of a deadlock. The moments grow, or PostgreSQL, which looks after deadlock_timeout, would never end a cycle
+# that goes another way
 LOCK = SQL(
     """      held := true;
       PERFORM FROM {source} AS here WHERE {row} FOR NO KEY UPDATE SKIP LOCKED;
@@ -203,9 +205,12 @@ AWAITED = SQL(
               UNION
               SELECT waits.pid FROM behind JOIN locks AS has ON has.pid = behind.pid AND has.granted
               JOIN locks AS waits ON NOT waits.granted AND waits.pid <> has.pid AND waits.locktype = has.locktype
-              WHERE has.locktype = 'transactionid' AND waits.transactionid = has.transactionid
-                 OR has.locktype = 'tuple' AND (waits.database, waits.relation, waits.page, waits.tuple)
-                                             = (has.database, has.relation, has.page, has.tuple)
+              WHERE (behind.pid <> pg_catalog.pg_backend_pid()
+                     OR EXISTS (SELECT FROM locks AS theirs WHERE theirs.pid = waits.pid AND theirs.locktype = 'tuple'
+                                AND theirs.relation = {target}::pg_catalog.regclass))
+                AND (has.locktype = 'transactionid' AND waits.transactionid = has.transactionid
+                     OR has.locktype = 'tuple' AND (waits.database, waits.relation, waits.page, waits.tuple)
+                                                 = (has.database, has.relation, has.page, has.tuple))
             )
             SELECT FROM behind JOIN locks AS hands ON hands.pid = behind.pid AND hands.granted
             WHERE behind.pid <> pg_catalog.pg_backend_pid() AND hands.locktype = 'relation'
@@ -541,7 +546,7 @@ def _back(source: Table, move: Move) -> dict[str, Composable]:
     is_here = _equal((move.key_here, "here"), (move.key_there, "new"))
     was_here = _equal((move.key_here, "here"), (move.key_there, "old"))
     given = of_row(move.there) if move.create else [_kept(move, pair) for pair in move.columns]
-    awaited = AWAITED.format(source=Literal(text(qualified(source))))
+    awaited = AWAITED.format(source=Literal(text(qualified(source))), target=Literal(text(qualified(move.table))))
     return {
         "source": qualified(source),
         "target": qualified(move.table),

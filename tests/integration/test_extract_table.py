@@ -16,7 +16,7 @@ from orchestrator.plan import parse
 from orchestrator.planning import make_program
 from phases.step import Phase
 from tests.fixtures.database import CreateDatabase, CreateRole, Database
-from tests.fixtures.locks import holding, wait_until
+from tests.fixtures.locks import blocked_by, holding, wait_until
 from tests.fixtures.runs import Migration, context_of, init
 from tests.fixtures.shops import NAME, WIDE, WIDE_ROWS, OpenShop
 
@@ -204,6 +204,23 @@ def test_two_who_write_the_same_row_in_both_tables_do_not_deadlock(
     (_, bio, _), *_ = users(database)
     assert bio == "older"
     assert users(database)[0] == profiles(database)[0]
+
+
+def test_newer_code_does_not_give_way_to_who_waits_for_something_else(
+    create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN)
+    failures: list[psycopg.Error] = []
+    with (
+        holding(database, "UPDATE profiles SET bio = 'newer' WHERE user_id = 1") as newer,
+        holding(database, "UPDATE users SET city = 'Bonn' WHERE id = 3"),
+        at_work(database, "UPDATE users SET city = 'Bonn' WHERE id = 1", failures),
+    ):
+        wait_until(lambda: len(blocked_by(database, newer.pid)) == 1, what="older code waits for newer code")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            newer.execute("SET LOCAL lock_timeout = '300ms'; UPDATE profiles SET bio = 'newer' WHERE user_id = 3")
+        newer.rollback()
+    assert failures == []
 
 
 def waiting(database: Database) -> int:
