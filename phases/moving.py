@@ -5,13 +5,14 @@ triggers look before they write, so that each ends what the other has begun, how
 application that happens.
 
 Older code has its row here locked when its trigger wants the one there, newer code the one there when its trigger
-wants the row here. Where both do so at once, newer code's trigger gives way, and not with an error: whoever waits for
-it gets the row there next, and has the last word on both.
+wants the row here. Where both want the same row at once, newer code's trigger gives way, and not with an error: whoever
+waits for it gets the row there next, and has the last word on both. Who waits for each other over several rows is in
+a deadlock, which PostgreSQL ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
@@ -33,6 +34,12 @@ CREATE_FUNCTION = SQL(
 )
 # or anybody could make a trigger of it, on a table of their own, and write here with our rights; it fires for all
 REVOKE = SQL("REVOKE ALL ON FUNCTION {function}() FROM PUBLIC")
+# default privileges may give it to somebody all the same
+OURS = SQL(
+    """  IF TG_RELID <> {table}::pg_catalog.regclass THEN
+    RAISE insufficient_privilege USING MESSAGE = 'this function is for triggers of one table';
+  END IF;"""
+)
 CREATE_TRIGGER = SQL(
     "CREATE TRIGGER {trigger} AFTER INSERT OR UPDATE{delete} ON {table} FOR EACH ROW EXECUTE FUNCTION {function}()"
 )
@@ -45,6 +52,16 @@ DROP_TABLE = SQL("DROP TABLE IF EXISTS {table}")
 DROP_COLUMN = SQL("ALTER TABLE {table} DROP COLUMN {column}")
 DROP_OURS = SQL("ALTER TABLE {table} DROP COLUMN IF EXISTS {column}")
 
+# NEW is what the statement wrote: a trigger of the application may have written the row once more since, and ours have
+# heard of that first
+AS_IT_IS = SQL(
+    """  SELECT {now} INTO {new} FROM {table} AS self WHERE {is_self};
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;"""
+)
+# what is as it was before the statement came back from the row there, which had not heard of the statement yet
+NOW = SQL("CASE WHEN TG_OP = 'UPDATE' AND {same} THEN {new} ELSE {now} END")
 # names the row of whose going the other trigger must not hear: the same statement may have given its key to another
 MARK = "orchestrator.moving"
 WENT = SQL("{what} || ROW({key})::text")
@@ -54,6 +71,7 @@ FORTH = SQL(
     """
 #variable_conflict use_column
 BEGIN
+{ours}
   IF TG_OP = 'TRUNCATE' THEN
     DELETE FROM {target};
     RETURN NULL;
@@ -68,9 +86,14 @@ BEGIN
     END IF;
     IF {key_changed} THEN
       PERFORM pg_catalog.set_config({mark}, {went_here}, true);
-      UPDATE {target} AS there SET {new_key} WHERE {was_there};
+      -- newer code may have made the row there before: neither is taken away
+      UPDATE {target} AS there SET {new_key}
+      WHERE {was_there} AND NOT EXISTS (SELECT FROM {target} AS there WHERE {is_there});
       PERFORM pg_catalog.set_config({mark}, '', true);
     END IF;
+  END IF;
+{as_it_is}
+  IF TG_OP = 'UPDATE' THEN
     IF {unchanged} THEN
       -- the backfill may have found this row neither where it was nor where it is now
       IF NOT ({empty}) AND NOT EXISTS (SELECT FROM {target} AS there WHERE {is_there}) THEN
@@ -98,10 +121,16 @@ FORTH_BESIDE = SQL(
     """
 #variable_conflict use_column
 BEGIN
+{ours}
+{as_it_is}
   IF TG_OP = 'INSERT' AND {empty} THEN
     -- the row there may have come first
     UPDATE {source} AS here SET {taken} FROM {target} AS there WHERE {is_here} AND {is_there} AND NOT ({nothing_there});
   ELSE
+    IF TG_OP = 'UPDATE' AND {key_changed} THEN
+      -- a foreign key may be about to take the row there along
+      UPDATE {target} AS there SET {filled} WHERE {was_there} AND {differ_filled};
+    END IF;
     UPDATE {target} AS there SET {filled} WHERE {is_there} AND {differ_filled};
   END IF;
   RETURN NULL;
@@ -118,6 +147,7 @@ DECLARE
   since timestamptz := pg_catalog.clock_timestamp();
   held boolean;
 BEGIN
+{ours}
   IF TG_OP = 'TRUNCATE' THEN
     UPDATE {source} AS here SET {nulls} WHERE NOT ({nothing_here});
     RETURN NULL;
@@ -137,6 +167,7 @@ BEGIN
     IF EXISTS (SELECT FROM {source} AS here WHERE {is_here} AND {differ}) THEN
 {lock_new}
       IF held THEN
+{as_it_is}
         UPDATE {source} AS here SET {given} WHERE {is_here} AND {differ};
       END IF;
     END IF;
@@ -155,6 +186,7 @@ DECLARE
   since timestamptz := pg_catalog.clock_timestamp();
   held boolean;
 BEGIN
+{ours}
   IF TG_OP = 'UPDATE' AND {unchanged} AND NOT {key_changed} THEN
     RETURN NULL;
   END IF;
@@ -165,6 +197,7 @@ BEGIN
   ELSIF EXISTS (SELECT FROM {source} AS here WHERE {is_here} AND {differ}) THEN
 {lock_new}
     IF held THEN
+{as_it_is}
       UPDATE {source} AS here SET {given} WHERE {is_here} AND {differ};
     END IF;
   END IF;
@@ -182,11 +215,15 @@ LOCK = SQL(
       IF NOT FOUND THEN
         LOOP
           BEGIN
-            PERFORM pg_catalog.set_config('lock_timeout', '100ms', true);
+            PERFORM pg_catalog.set_config(
+              'lock_timeout',
+              (100 + (extract(epoch FROM pg_catalog.clock_timestamp() - since) * 500)::pg_catalog.int4)::text,
+              true
+            );
             PERFORM FROM {source} AS here WHERE {row} FOR NO KEY UPDATE;
             PERFORM pg_catalog.set_config('lock_timeout', patience, true);
             EXIT;
-          EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+          EXCEPTION WHEN lock_not_available THEN
             IF patience::interval > '0' AND pg_catalog.clock_timestamp() - since > patience::interval THEN
               RAISE;
             END IF;
@@ -492,9 +529,12 @@ def _create(table: Table, trigger: str, function: str, body: Composable, *, whol
 def _forth(source: Table, move: Move) -> dict[str, Composable]:
     stored, given = _list(move.there, "there"), _list(move.here, "new")
     filled = [_filled(pair) for pair in move.columns]
+    now = [_now(name) for name in move.here] if move.create else of_row(move.here, "self")
     return {
         "source": qualified(source),
         "target": qualified(move.table),
+        "ours": _ours(source),
+        "as_it_is": _as_it_is(source, move.key_here, move.here, now),
         "mark": Literal(MARK),
         "went_here": _marked(move, "gone", move.key_here, "old"),
         "emptied_here": _marked(move, "empty", move.key_here, "new"),
@@ -516,6 +556,24 @@ def _forth(source: Table, move: Move) -> dict[str, Composable]:
         "filled": _assigned(move.there, filled),
         "differ_filled": DIFFERENT.format(a=stored, b=SQL(", ").join(filled)),
     }
+
+
+def _ours(table: Table) -> Composable:
+    return OURS.format(table=Literal(text(qualified(table))))
+
+
+def _now(column: str) -> Composable:
+    now, old, new = (Identifier(row, column) for row in ("self", "old", "new"))
+    return NOW.format(now=now, same=SAME.format(a=now, b=old), new=new)
+
+
+def _as_it_is(table: Table, key: Sequence[str], columns: Sequence[str], now: Sequence[Composable]) -> Composable:
+    return AS_IT_IS.format(
+        now=SQL(", ").join(now),
+        new=_list(columns, "new"),
+        table=qualified(table),
+        is_self=_equal((key, "self"), (key, "new")),
+    )
 
 
 def _marked(move: Move, what: str, key: Iterable[str], row: str) -> Composable:
@@ -550,6 +608,8 @@ def _back(source: Table, move: Move) -> dict[str, Composable]:
     return {
         "source": qualified(source),
         "target": qualified(move.table),
+        "ours": _ours(move.table),
+        "as_it_is": _as_it_is(move.table, move.key_there, move.there, of_row(move.there, "self")),
         "mark": Literal(MARK),
         "went_there": _marked(move, "gone", move.key_there, "old"),
         "emptied_there": _marked(move, "empty", move.key_there, "old"),

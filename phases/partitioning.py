@@ -70,6 +70,11 @@ BODY = SQL(
     """
 #variable_conflict use_column
 BEGIN
+  IF TG_RELID <> {source_name}::pg_catalog.regclass
+     AND pg_catalog.pg_partition_root(TG_RELID) IS DISTINCT FROM {source_name}::pg_catalog.regclass THEN
+    -- default privileges may have given the function to somebody
+    RAISE insufficient_privilege USING MESSAGE = 'this function is for triggers of one table';
+  END IF;
   IF TG_OP = 'TRUNCATE' THEN
     BEGIN
       TRUNCATE {target};
@@ -380,6 +385,7 @@ def _body(made: Partitioning, source: Table, target: Table) -> Composable:
         delete=delete,
         insert_unseen=insert_unseen,
         upsert=upsert,
+        source_name=Literal(text(qualified(source))),
         **tables,
     )
     return Literal(text(body))

@@ -227,6 +227,27 @@ def waiting(database: Database) -> int:
     return int(database.fetch("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")[0][0])
 
 
+def test_a_deadlock_over_something_else_ends(create_database: CreateDatabase, tmp_path: Path) -> None:
+    database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN)
+    failures: list[psycopg.Error] = []
+    older: LiteralString = """
+        SET deadlock_timeout = '1h'; BEGIN; UPDATE users SET city = 'Bonn' WHERE id = 1;
+        SELECT pg_advisory_xact_lock(1); COMMIT
+    """
+    with (
+        holding(database, "SELECT pg_advisory_xact_lock(1)") as newer,
+        at_work(database, older, failures),
+    ):
+        wait_until(lambda: len(blocked_by(database, newer.pid)) == 1, what="older code waits for newer code")
+        newer.execute("SET LOCAL statement_timeout = '30s'; SET LOCAL deadlock_timeout = '300ms'")
+        try:
+            with pytest.raises(psycopg.errors.DeadlockDetected):
+                newer.execute("UPDATE profiles SET bio = 'newer' WHERE user_id = 1")
+        finally:
+            newer.rollback()
+    assert failures == []
+
+
 def test_the_applications_own_lock_timeout_counts(create_database: CreateDatabase, tmp_path: Path) -> None:
     database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN)
     with (
@@ -254,6 +275,55 @@ def test_whoever_may_write_one_table_needs_no_right_on_the_other_and_nobody_borr
     assert users(database)[0] == profiles(database)[0] == (1, "old", "new")
     functions = "SELECT proname FROM pg_proc WHERE prosecdef AND has_function_privilege(%s, oid, 'EXECUTE')"
     assert database.fetch(functions, [old.name]) == []
+
+
+def test_nobody_makes_a_trigger_of_ours_on_a_table_of_his_own(create_database: CreateDatabase, tmp_path: Path) -> None:
+    database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN)
+    functions = [name for (name,) in database.fetch("SELECT proname FROM pg_proc WHERE prosecdef")]
+    assert len(functions) == 2
+    for number, function in enumerate(functions):
+        table = Identifier(f"mine{number}")
+        database.execute(SQL("CREATE TABLE {} (id int, user_id int, bio text, face text)").format(table))
+        trigger = SQL("CREATE TRIGGER mine AFTER INSERT ON {} FOR EACH ROW EXECUTE FUNCTION {}()")
+        database.execute(trigger.format(table, Identifier(function)))
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            database.execute(SQL("INSERT INTO {} VALUES (1, 1, 'mine')").format(table))
+    assert (users(database)[0], profiles(database)[0]) == (ONE, ONE)
+
+
+@pytest.mark.parametrize(("table", "key"), [("users", "id"), ("profiles", "user_id")])
+@pytest.mark.parametrize(
+    ("assignment", "expected"), [("bio = upper(bio)", (1, "NEW", "f1")), ("face = 'set'", (1, "new", "set"))]
+)
+def test_what_a_trigger_of_the_application_writes_besides_counts(
+    create_database: CreateDatabase,
+    tmp_path: Path,
+    table: str,
+    key: str,
+    assignment: LiteralString,
+    expected: tuple[object, ...],
+) -> None:
+    database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN)
+    # its name comes before ours
+    trigger = SQL("""
+        CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN UPDATE {table} SET {assignment} WHERE {key} = NEW.{key}; RETURN NULL; END $$;
+        CREATE TRIGGER "Again" AFTER UPDATE ON {table} FOR EACH ROW WHEN (pg_trigger_depth() = 0)
+        EXECUTE FUNCTION again();
+        UPDATE {table} SET bio = 'new' WHERE {key} = 1
+    """)
+    database.execute(trigger.format(table=Identifier(table), key=Identifier(key), assignment=SQL(assignment)))
+    assert users(database)[0] == profiles(database)[0] == expected
+
+
+def test_a_key_that_the_new_table_has_already_does_not_fail_older_code(
+    create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    database, migration = moved(create_database, tmp_path, Phase.CONSTRAIN)
+    database.execute("INSERT INTO profiles VALUES (9, 'early'); UPDATE users SET id = 9 WHERE id = 1")
+    assert profiles(database) == [ONE, THREE, (9, "early", None)]
+    with pytest.raises(NotVerified, match="1 rows differ\n  id=9"):
+        migration.advance(Phase.CONTRACT)
 
 
 def test_rows_that_were_written_behind_the_triggers_are_set_right(

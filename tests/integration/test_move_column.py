@@ -129,6 +129,16 @@ def test_what_the_other_table_was_not_told_is_never_taken_for_null(
     assert users(database)[-1] == profiles(database)[-1] == (7, "new", "f7")
 
 
+@pytest.mark.parametrize("bio", ["new", None])
+def test_a_value_that_changes_with_the_key_arrives_where_a_foreign_key_takes_the_row(
+    create_database: CreateDatabase, tmp_path: Path, bio: str | None
+) -> None:
+    tables = TABLES + "ALTER TABLE profiles ADD FOREIGN KEY (user_id) REFERENCES users ON UPDATE CASCADE"
+    database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN, tables)
+    database.execute(SQL("UPDATE users SET id = 9, bio = {} WHERE id = 1").format(bio))
+    assert users(database)[-1] == profiles(database)[-1] == (9, bio, "f1")
+
+
 def test_a_row_that_comes_with_one_value_takes_the_other(create_database: CreateDatabase, tmp_path: Path) -> None:
     database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN)
     database.execute("DELETE FROM profiles WHERE user_id = 1; INSERT INTO profiles VALUES (1, 'dark', 'new')")

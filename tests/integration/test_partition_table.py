@@ -180,6 +180,18 @@ GRANT ALL ON ALL SEQUENCES IN SCHEMA orchestrator TO {migrator}
 """)
 
 
+@pytest.mark.parametrize("phase", [Phase.DUAL_WRITE, Phase.CONSTRAIN])
+def test_nobody_makes_a_trigger_of_ours_on_a_table_of_his_own(database: Database, tmp_path: Path, phase: Phase) -> None:
+    migrated(database, tmp_path).advance(to=phase)
+    ((function,),) = database.fetch("SELECT proname FROM pg_proc WHERE prosecdef")
+    trigger = SQL(
+        "CREATE TABLE mine (LIKE t);CREATE TRIGGER mine AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION {}()"
+    )
+    database.execute(trigger.format(Identifier(function)))
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        database.execute("INSERT INTO mine VALUES (1, 'n', 1)")
+
+
 def test_the_owner_stays_the_owner_whoever_runs_the_plan(
     database: Database, tmp_path: Path, application_role: CreateRole
 ) -> None:

@@ -78,6 +78,9 @@ DECLARE
   since timestamptz := pg_catalog.clock_timestamp();
   held boolean;
 BEGIN
+  IF TG_RELID <> ''"public"."select"''::pg_catalog.regclass THEN
+    RAISE insufficient_privilege USING MESSAGE = ''this function is for triggers of one table'';
+  END IF;
   IF TG_OP = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."the""re%"), ROW("old"."the""re%")) AND NOT pg_catalog.record_image_ne(ROW("new"."k""ey"), ROW("old"."k""ey")) THEN
     RETURN NULL;
   END IF;
@@ -87,11 +90,15 @@ BEGIN
       IF NOT FOUND THEN
         LOOP
           BEGIN
-            PERFORM pg_catalog.set_config(''lock_timeout'', ''100ms'', true);
+            PERFORM pg_catalog.set_config(
+              ''lock_timeout'',
+              (100 + (extract(epoch FROM pg_catalog.clock_timestamp() - since) * 500)::pg_catalog.int4)::text,
+              true
+            );
             PERFORM FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" FOR NO KEY UPDATE;
             PERFORM pg_catalog.set_config(''lock_timeout'', patience, true);
             EXIT;
-          EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+          EXCEPTION WHEN lock_not_available THEN
             IF patience::interval > ''0'' AND pg_catalog.clock_timestamp() - since > patience::interval THEN
               RAISE;
             END IF;
@@ -102,9 +109,12 @@ BEGIN
               UNION
               SELECT waits.pid FROM behind JOIN locks AS has ON has.pid = behind.pid AND has.granted
               JOIN locks AS waits ON NOT waits.granted AND waits.pid <> has.pid AND waits.locktype = has.locktype
-              WHERE has.locktype = ''transactionid'' AND waits.transactionid = has.transactionid
-                 OR has.locktype = ''tuple'' AND (waits.database, waits.relation, waits.page, waits.tuple)
-                                             = (has.database, has.relation, has.page, has.tuple)
+              WHERE (behind.pid <> pg_catalog.pg_backend_pid()
+                     OR EXISTS (SELECT FROM locks AS theirs WHERE theirs.pid = waits.pid AND theirs.locktype = ''tuple''
+                                AND theirs.relation = ''"public"."select"''::pg_catalog.regclass))
+                AND (has.locktype = ''transactionid'' AND waits.transactionid = has.transactionid
+                     OR has.locktype = ''tuple'' AND (waits.database, waits.relation, waits.page, waits.tuple)
+                                                 = (has.database, has.relation, has.page, has.tuple))
             )
             SELECT FROM behind JOIN locks AS hands ON hands.pid = behind.pid AND hands.granted
             WHERE behind.pid <> pg_catalog.pg_backend_pid() AND hands.locktype = ''relation''
@@ -115,21 +125,23 @@ BEGIN
           END IF;
         END LOOP;
       END IF;
-    IF held THEN
-      UPDATE "public"."select" AS there SET "the""re%" = "here"."it''s" FROM "sche""ma"."we""ird%1" AS here
-      WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND "there"."k""ey" OPERATOR(pg_catalog.=) "new"."k""ey" AND NOT ("here"."it''s" IS NOT DISTINCT FROM NULL);
-    END IF;
-  ELSIF EXISTS (SELECT FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND pg_catalog.record_image_ne(ROW("here"."it''s"), ROW("new"."the""re%"))) THEN
+    UPDATE "public"."select" AS there SET "the""re%" = "here"."it''s" FROM "sche""ma"."we""ird%1" AS here
+    WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND "there"."k""ey" OPERATOR(pg_catalog.=) "new"."k""ey" AND NOT ("here"."it''s" IS NOT DISTINCT FROM NULL);
+  ELSIF EXISTS (SELECT FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND pg_catalog.record_image_ne(ROW("here"."it''s"), ROW(CASE WHEN TG_OP = ''UPDATE'' AND NOT pg_catalog.record_image_ne(ROW("new"."k""ey"), ROW("old"."k""ey")) AND pg_catalog.record_image_eq(ROW("new"."the""re%"), ROW("old"."the""re%")) OR TG_OP = ''INSERT'' AND "new"."the""re%" IS NOT DISTINCT FROM NULL THEN "here"."it''s" ELSE "new"."the""re%" END))) THEN
       held := true;
       PERFORM FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" FOR NO KEY UPDATE SKIP LOCKED;
       IF NOT FOUND THEN
         LOOP
           BEGIN
-            PERFORM pg_catalog.set_config(''lock_timeout'', ''100ms'', true);
+            PERFORM pg_catalog.set_config(
+              ''lock_timeout'',
+              (100 + (extract(epoch FROM pg_catalog.clock_timestamp() - since) * 500)::pg_catalog.int4)::text,
+              true
+            );
             PERFORM FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" FOR NO KEY UPDATE;
             PERFORM pg_catalog.set_config(''lock_timeout'', patience, true);
             EXIT;
-          EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+          EXCEPTION WHEN lock_not_available THEN
             IF patience::interval > ''0'' AND pg_catalog.clock_timestamp() - since > patience::interval THEN
               RAISE;
             END IF;
@@ -140,9 +152,12 @@ BEGIN
               UNION
               SELECT waits.pid FROM behind JOIN locks AS has ON has.pid = behind.pid AND has.granted
               JOIN locks AS waits ON NOT waits.granted AND waits.pid <> has.pid AND waits.locktype = has.locktype
-              WHERE has.locktype = ''transactionid'' AND waits.transactionid = has.transactionid
-                 OR has.locktype = ''tuple'' AND (waits.database, waits.relation, waits.page, waits.tuple)
-                                             = (has.database, has.relation, has.page, has.tuple)
+              WHERE (behind.pid <> pg_catalog.pg_backend_pid()
+                     OR EXISTS (SELECT FROM locks AS theirs WHERE theirs.pid = waits.pid AND theirs.locktype = ''tuple''
+                                AND theirs.relation = ''"public"."select"''::pg_catalog.regclass))
+                AND (has.locktype = ''transactionid'' AND waits.transactionid = has.transactionid
+                     OR has.locktype = ''tuple'' AND (waits.database, waits.relation, waits.page, waits.tuple)
+                                                 = (has.database, has.relation, has.page, has.tuple))
             )
             SELECT FROM behind JOIN locks AS hands ON hands.pid = behind.pid AND hands.granted
             WHERE behind.pid <> pg_catalog.pg_backend_pid() AND hands.locktype = ''relation''
@@ -154,7 +169,11 @@ BEGIN
         END LOOP;
       END IF;
     IF held THEN
-      UPDATE "sche""ma"."we""ird%1" AS here SET "it''s" = "new"."the""re%" WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND pg_catalog.record_image_ne(ROW("here"."it''s"), ROW("new"."the""re%"));
+  SELECT "self"."the""re%" INTO "new"."the""re%" FROM "public"."select" AS self WHERE "self"."k""ey" OPERATOR(pg_catalog.=) "new"."k""ey";
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+      UPDATE "sche""ma"."we""ird%1" AS here SET "it''s" = CASE WHEN TG_OP = ''UPDATE'' AND NOT pg_catalog.record_image_ne(ROW("new"."k""ey"), ROW("old"."k""ey")) AND pg_catalog.record_image_eq(ROW("new"."the""re%"), ROW("old"."the""re%")) OR TG_OP = ''INSERT'' AND "new"."the""re%" IS NOT DISTINCT FROM NULL THEN "here"."it''s" ELSE "new"."the""re%" END WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND pg_catalog.record_image_ne(ROW("here"."it''s"), ROW(CASE WHEN TG_OP = ''UPDATE'' AND NOT pg_catalog.record_image_ne(ROW("new"."k""ey"), ROW("old"."k""ey")) AND pg_catalog.record_image_eq(ROW("new"."the""re%"), ROW("old"."the""re%")) OR TG_OP = ''INSERT'' AND "new"."the""re%" IS NOT DISTINCT FROM NULL THEN "here"."it''s" ELSE "new"."the""re%" END));
     END IF;
   END IF;
   RETURN NULL;
@@ -179,10 +198,21 @@ ALTER TABLE "public"."select" ENABLE ALWAYS TRIGGER "Orchestrator_back";
 CREATE FUNCTION "sche""ma"."fo'rth"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS '
 #variable_conflict use_column
 BEGIN
+  IF TG_RELID <> ''"sche""ma"."we""ird%1"''::pg_catalog.regclass THEN
+    RAISE insufficient_privilege USING MESSAGE = ''this function is for triggers of one table'';
+  END IF;
+  SELECT "self"."it''s" INTO "new"."it''s" FROM "sche""ma"."we""ird%1" AS self WHERE "self"."order" OPERATOR(pg_catalog.=) "new"."order";
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
   IF TG_OP = ''INSERT'' AND "new"."it''s" IS NOT DISTINCT FROM NULL THEN
     -- the row there may have come first
     UPDATE "sche""ma"."we""ird%1" AS here SET "it''s" = "there"."the""re%" FROM "public"."select" AS there WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."order" AND "there"."k""ey" OPERATOR(pg_catalog.=) "new"."order" AND NOT ("there"."the""re%" IS NOT DISTINCT FROM NULL);
   ELSE
+    IF TG_OP = ''UPDATE'' AND pg_catalog.record_image_ne(ROW("new"."order"), ROW("old"."order")) THEN
+      -- a foreign key may be about to take the row there along
+      UPDATE "public"."select" AS there SET "the""re%" = CASE WHEN TG_OP = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."it''s"), ROW("old"."it''s")) AND "there"."the""re%" IS DISTINCT FROM NULL THEN "there"."the""re%" ELSE "new"."it''s" END WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "old"."order" AND pg_catalog.record_image_ne(ROW("there"."the""re%"), ROW(CASE WHEN TG_OP = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."it''s"), ROW("old"."it''s")) AND "there"."the""re%" IS DISTINCT FROM NULL THEN "there"."the""re%" ELSE "new"."it''s" END));
+    END IF;
     UPDATE "public"."select" AS there SET "the""re%" = CASE WHEN TG_OP = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."it''s"), ROW("old"."it''s")) AND "there"."the""re%" IS DISTINCT FROM NULL THEN "there"."the""re%" ELSE "new"."it''s" END WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "new"."order" AND pg_catalog.record_image_ne(ROW("there"."the""re%"), ROW(CASE WHEN TG_OP = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."it''s"), ROW("old"."it''s")) AND "there"."the""re%" IS DISTINCT FROM NULL THEN "there"."the""re%" ELSE "new"."it''s" END));
   END IF;
   RETURN NULL;

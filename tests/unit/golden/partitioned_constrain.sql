@@ -50,6 +50,11 @@ ALTER TABLE "sche""ma"."reti""red%" ALTER CONSTRAINT "f""k" DEFERRABLE INITIALLY
 CREATE OR REPLACE FUNCTION "sche""ma"."sync'function"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS '
 #variable_conflict use_column
 BEGIN
+  IF TG_RELID <> ''"sche""ma"."we""ird%1"''::pg_catalog.regclass
+     AND pg_catalog.pg_partition_root(TG_RELID) IS DISTINCT FROM ''"sche""ma"."we""ird%1"''::pg_catalog.regclass THEN
+    -- default privileges may have given the function to somebody
+    RAISE insufficient_privilege USING MESSAGE = ''this function is for triggers of one table'';
+  END IF;
   IF TG_OP = ''TRUNCATE'' THEN
     BEGIN
       TRUNCATE "sche""ma"."reti""red%";
@@ -116,6 +121,11 @@ ALTER TABLE "sche""ma"."we""ird%1" ENABLE ALWAYS TRIGGER "zzzz""truncate";
 --   CREATE OR REPLACE FUNCTION "sche""ma"."sync'function"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS '
 --   #variable_conflict use_column
 --   BEGIN
+--     IF TG_RELID <> ''"sche""ma"."we""ird%1"''::pg_catalog.regclass
+--        AND pg_catalog.pg_partition_root(TG_RELID) IS DISTINCT FROM ''"sche""ma"."we""ird%1"''::pg_catalog.regclass THEN
+--       -- default privileges may have given the function to somebody
+--       RAISE insufficient_privilege USING MESSAGE = ''this function is for triggers of one table'';
+--     END IF;
 --     IF TG_OP = ''TRUNCATE'' THEN
 --       BEGIN
 --         TRUNCATE "sche""ma"."cop""y%";

@@ -7,6 +7,9 @@ DECLARE
   since timestamptz := pg_catalog.clock_timestamp();
   held boolean;
 BEGIN
+  IF TG_RELID <> ''"o""ther"."mo%s''''ve"''::pg_catalog.regclass THEN
+    RAISE insufficient_privilege USING MESSAGE = ''this function is for triggers of one table'';
+  END IF;
   IF TG_OP = ''TRUNCATE'' THEN
     UPDATE "sche""ma"."we""ird%1" AS here SET "a""%s" = NULL, "it''s" = NULL WHERE NOT ("here"."a""%s" IS NOT DISTINCT FROM NULL AND "here"."it''s" IS NOT DISTINCT FROM NULL);
     RETURN NULL;
@@ -19,11 +22,15 @@ BEGIN
       IF NOT FOUND THEN
         LOOP
           BEGIN
-            PERFORM pg_catalog.set_config(''lock_timeout'', ''100ms'', true);
+            PERFORM pg_catalog.set_config(
+              ''lock_timeout'',
+              (100 + (extract(epoch FROM pg_catalog.clock_timestamp() - since) * 500)::pg_catalog.int4)::text,
+              true
+            );
             PERFORM FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "old"."k""ey" AND "here"."select" OPERATOR(pg_catalog.=) "old"."select" FOR NO KEY UPDATE;
             PERFORM pg_catalog.set_config(''lock_timeout'', patience, true);
             EXIT;
-          EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+          EXCEPTION WHEN lock_not_available THEN
             IF patience::interval > ''0'' AND pg_catalog.clock_timestamp() - since > patience::interval THEN
               RAISE;
             END IF;
@@ -34,9 +41,12 @@ BEGIN
               UNION
               SELECT waits.pid FROM behind JOIN locks AS has ON has.pid = behind.pid AND has.granted
               JOIN locks AS waits ON NOT waits.granted AND waits.pid <> has.pid AND waits.locktype = has.locktype
-              WHERE has.locktype = ''transactionid'' AND waits.transactionid = has.transactionid
-                 OR has.locktype = ''tuple'' AND (waits.database, waits.relation, waits.page, waits.tuple)
-                                             = (has.database, has.relation, has.page, has.tuple)
+              WHERE (behind.pid <> pg_catalog.pg_backend_pid()
+                     OR EXISTS (SELECT FROM locks AS theirs WHERE theirs.pid = waits.pid AND theirs.locktype = ''tuple''
+                                AND theirs.relation = ''"o""ther"."mo%s''''ve"''::pg_catalog.regclass))
+                AND (has.locktype = ''transactionid'' AND waits.transactionid = has.transactionid
+                     OR has.locktype = ''tuple'' AND (waits.database, waits.relation, waits.page, waits.tuple)
+                                                 = (has.database, has.relation, has.page, has.tuple))
             )
             SELECT FROM behind JOIN locks AS hands ON hands.pid = behind.pid AND hands.granted
             WHERE behind.pid <> pg_catalog.pg_backend_pid() AND hands.locktype = ''relation''
@@ -61,11 +71,15 @@ BEGIN
       IF NOT FOUND THEN
         LOOP
           BEGIN
-            PERFORM pg_catalog.set_config(''lock_timeout'', ''100ms'', true);
+            PERFORM pg_catalog.set_config(
+              ''lock_timeout'',
+              (100 + (extract(epoch FROM pg_catalog.clock_timestamp() - since) * 500)::pg_catalog.int4)::text,
+              true
+            );
             PERFORM FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND "here"."select" OPERATOR(pg_catalog.=) "new"."select" FOR NO KEY UPDATE;
             PERFORM pg_catalog.set_config(''lock_timeout'', patience, true);
             EXIT;
-          EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+          EXCEPTION WHEN lock_not_available THEN
             IF patience::interval > ''0'' AND pg_catalog.clock_timestamp() - since > patience::interval THEN
               RAISE;
             END IF;
@@ -76,9 +90,12 @@ BEGIN
               UNION
               SELECT waits.pid FROM behind JOIN locks AS has ON has.pid = behind.pid AND has.granted
               JOIN locks AS waits ON NOT waits.granted AND waits.pid <> has.pid AND waits.locktype = has.locktype
-              WHERE has.locktype = ''transactionid'' AND waits.transactionid = has.transactionid
-                 OR has.locktype = ''tuple'' AND (waits.database, waits.relation, waits.page, waits.tuple)
-                                             = (has.database, has.relation, has.page, has.tuple)
+              WHERE (behind.pid <> pg_catalog.pg_backend_pid()
+                     OR EXISTS (SELECT FROM locks AS theirs WHERE theirs.pid = waits.pid AND theirs.locktype = ''tuple''
+                                AND theirs.relation = ''"o""ther"."mo%s''''ve"''::pg_catalog.regclass))
+                AND (has.locktype = ''transactionid'' AND waits.transactionid = has.transactionid
+                     OR has.locktype = ''tuple'' AND (waits.database, waits.relation, waits.page, waits.tuple)
+                                                 = (has.database, has.relation, has.page, has.tuple))
             )
             SELECT FROM behind JOIN locks AS hands ON hands.pid = behind.pid AND hands.granted
             WHERE behind.pid <> pg_catalog.pg_backend_pid() AND hands.locktype = ''relation''
@@ -90,6 +107,10 @@ BEGIN
         END LOOP;
       END IF;
       IF held THEN
+  SELECT "self"."a%part", "self"."éééééééééééééééééééééééééééééééx" INTO "new"."a%part", "new"."éééééééééééééééééééééééééééééééx" FROM "o""ther"."mo%s''ve" AS self WHERE "self"."k""ey" OPERATOR(pg_catalog.=) "new"."k""ey" AND "self"."select" OPERATOR(pg_catalog.=) "new"."select";
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
         UPDATE "sche""ma"."we""ird%1" AS here SET "a""%s" = "new"."a%part", "it''s" = "new"."éééééééééééééééééééééééééééééééx" WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND "here"."select" OPERATOR(pg_catalog.=) "new"."select" AND pg_catalog.record_image_ne(ROW("here"."a""%s", "here"."it''s"), ROW("new"."a%part", "new"."éééééééééééééééééééééééééééééééx"));
       END IF;
     END IF;
@@ -118,6 +139,9 @@ ALTER TABLE "o""ther"."mo%s've" ENABLE ALWAYS TRIGGER "Orchestrator_back_f7549d9
 CREATE FUNCTION "sche""ma"."fo'rth"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS '
 #variable_conflict use_column
 BEGIN
+  IF TG_RELID <> ''"sche""ma"."we""ird%1"''::pg_catalog.regclass THEN
+    RAISE insufficient_privilege USING MESSAGE = ''this function is for triggers of one table'';
+  END IF;
   IF TG_OP = ''TRUNCATE'' THEN
     DELETE FROM "o""ther"."mo%s''ve";
     RETURN NULL;
@@ -132,9 +156,17 @@ BEGIN
     END IF;
     IF pg_catalog.record_image_ne(ROW("new"."order", "new"."select"), ROW("old"."order", "old"."select")) THEN
       PERFORM pg_catalog.set_config(''orchestrator.moving'', ''fo''''rth gone '' || ROW("old"."order", "old"."select")::text, true);
-      UPDATE "o""ther"."mo%s''ve" AS there SET "k""ey" = "new"."order", "select" = "new"."select" WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "old"."order" AND "there"."select" OPERATOR(pg_catalog.=) "old"."select";
+      -- newer code may have made the row there before: neither is taken away
+      UPDATE "o""ther"."mo%s''ve" AS there SET "k""ey" = "new"."order", "select" = "new"."select"
+      WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "old"."order" AND "there"."select" OPERATOR(pg_catalog.=) "old"."select" AND NOT EXISTS (SELECT FROM "o""ther"."mo%s''ve" AS there WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "new"."order" AND "there"."select" OPERATOR(pg_catalog.=) "new"."select");
       PERFORM pg_catalog.set_config(''orchestrator.moving'', '''', true);
     END IF;
+  END IF;
+  SELECT CASE WHEN TG_OP = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("self"."a""%s"), ROW("old"."a""%s")) THEN "new"."a""%s" ELSE "self"."a""%s" END, CASE WHEN TG_OP = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("self"."it''s"), ROW("old"."it''s")) THEN "new"."it''s" ELSE "self"."it''s" END INTO "new"."a""%s", "new"."it''s" FROM "sche""ma"."we""ird%1" AS self WHERE "self"."order" OPERATOR(pg_catalog.=) "new"."order" AND "self"."select" OPERATOR(pg_catalog.=) "new"."select";
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+  IF TG_OP = ''UPDATE'' THEN
     IF pg_catalog.record_image_eq(ROW("new"."a""%s", "new"."it''s"), ROW("old"."a""%s", "old"."it''s")) THEN
       -- the backfill may have found this row neither where it was nor where it is now
       IF NOT ("new"."a""%s" IS NOT DISTINCT FROM NULL AND "new"."it''s" IS NOT DISTINCT FROM NULL) AND NOT EXISTS (SELECT FROM "o""ther"."mo%s''ve" AS there WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "new"."order" AND "there"."select" OPERATOR(pg_catalog.=) "new"."select") THEN
