@@ -589,7 +589,10 @@ def patience_ms(locks: int, *, lock_timeout_ms: int, deadlock_timeout_ms: int) -
     A session that waits for our first lock while we wait for one of its own began to wait after us; it looks for a
     deadlock only after deadlock_timeout, and by then we are gone: it is always us who gives way.
     """
-    return lock_timeout_ms if locks == 1 else min(lock_timeout_ms, deadlock_timeout_ms // max(locks, 2))
+    if locks == 1:
+        return lock_timeout_ms
+    # 0 would be no bound at all
+    return max(1, min(lock_timeout_ms, deadlock_timeout_ms // max(locks, 2)))
 
 
 def _as_line(row: RowMapping) -> str:

@@ -8,7 +8,7 @@ from orchestrator import catalog as facts_of
 from orchestrator.catalog import TableFacts
 from orchestrator.catalog.wanted import Partitions
 from orchestrator.dropping import key_after
-from orchestrator.succession import Refusal
+from orchestrator.succession import Refusal, creator_refusals
 from phases import names
 from phases.delta import (
     CopiedKey,
@@ -84,6 +84,7 @@ def likeness_refusals(facts: TableFacts, plan: str) -> Iterator[Refusal]:
         )
     if not facts.primary_key:
         yield f'table "{table}" has no primary key', "add_primary_key first: rows are followed by it"
+    yield from creator_refusals(facts)
     yield from _shape_refusals(facts)
     yield from _column_refusals(facts)
     yield from _index_refusals(facts)

@@ -81,7 +81,8 @@ class Relabelled(Change):
         return [
             *self._succession(catalog, plan, complete=True).warnings(),
             *self._warnings(catalog.table(self.table)),
-            f'do not add values to enum "{self.enum.display}" while the run is under way: writes of them would fail',
+            f'do not add or rename values of enum "{self.enum.display}" while the run is under way: '
+            "writes of rows that have them would fail",
             *(
                 f'function {function} mentions "{self.enum.name}": sessions that have called it may know the old enum '
                 "after contract, until they are new ones"
@@ -198,6 +199,7 @@ class WithoutValue(Relabelled):
             schema=enum.schema,
             name=names.derived(f"{enum.name}_without_{self.value}", enum.display, self.value),
             old_name=enum.name,
+            old_values=enum.values,
             values=tuple(each for each in enum.values if each != self.value),
             owner=enum.owner,
             comment=enum.comment,
@@ -261,6 +263,7 @@ class WithRenamedValue(Relabelled):
             schema=enum.schema,
             name=self.new_type,
             old_name=enum.name,
+            old_values=enum.values,
             values=tuple(self.renamed if each == self.value else each for each in enum.values),
             owner=enum.owner,
             comment=enum.comment,

@@ -10,7 +10,7 @@ from orchestrator import departure, loosening
 from orchestrator.catalog import Catalog, Column, TableFacts
 from orchestrator.catalog.wanted import NotNullProof, Wanted
 from orchestrator.changes import Change
-from orchestrator.succession import Refusal, listed, table_refusals
+from orchestrator.succession import Refusal, creator_refusals, listed, table_refusals
 from phases import names
 from phases.delta import Delta, Move, NewTable
 
@@ -76,6 +76,7 @@ class Relocation(Change):
         yield from table_refusals(facts)
         yield from departure.refusals(facts, self.columns)
         yield from key_refusals(facts, tuple(self.key))
+        yield from trigger_refusals(facts)
         for column in sorted(self.touches & {*self.key, *self.key.values()}):
             yield f'"{column}" is both in the key and among the columns that move', "a key stays in both tables"
         if len(set(self.key.values())) < len(self.key) or len(self.touches) < len(self.columns):
@@ -132,9 +133,24 @@ class Relocation(Change):
                     "after contract that column is gone"
                 )
             if trigger.fires_on_update and trigger.enabled != "D":
-                yield f'trigger "{trigger.name}" fires until contract where newer code writes "{target.display}"'
+                yield (
+                    f'trigger "{trigger.name}" fires until contract where newer code writes "{target.display}", '
+                    "with the rights of our role"
+                )
         if facts.row_security:
             yield f'the policies of "{facts.display}" do not come along to "{target.display}"'
+
+
+def trigger_refusals(facts: TableFacts) -> Iterator[Refusal]:
+    """What stands against writing a table in the function of another table's trigger, with the rights of our role."""
+    for trigger in facts.triggers:
+        if trigger.enabled != "D" and not trigger.function_has_path:
+            yield (
+                f'trigger "{trigger.name}" of "{facts.display}" would fire where the other table is written, and its '
+                "function would look up names with the search_path of ours",
+                f"ALTER FUNCTION {trigger.function} SET search_path to what it needs, or drop the trigger",
+            )
+    yield from creator_refusals(facts)
 
 
 def key_refusals(facts: TableFacts, key: tuple[str, ...], *, nulls: bool = False) -> Iterator[Refusal]:

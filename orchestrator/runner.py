@@ -364,7 +364,8 @@ def _require_undoable(context: Context, rows: Sequence[StepRow]) -> None:
 
 def _lost_by_abort(context: Context, run: Run, rows: Sequence[StepRow]) -> list[str]:
     """What is nowhere else and goes with an abort: one read of the table for each column that may hold such values."""
-    steps = [load_step(row.payload) for row in rows if row.status in ("done", "started")]
+    # a statement and the note that it is done are one transaction: what was only begun has written nothing
+    steps = [load_step(row.payload) for row in rows if row.status == "done"]
     undos = [undo for step in steps for undo in step.undo if isinstance(undo, Statement) and undo.loss]
     used = run.has_finished(Phase.CONSTRAIN)
     found = []

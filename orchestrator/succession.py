@@ -507,6 +507,13 @@ class Succession:
                 f'foreign key "{key.name}" of {where} has a partitioned table at one of its ends',
                 "not supported yet: such a key cannot be added NOT VALID on every version",
             )
+        referring = key.table == self.facts.table and not self.renames.keys().isdisjoint(key.columns)
+        if referring and "SET DEFAULT" in key.actions:
+            # the foreign key of the other column would store a null, or fail, and the trigger would make it count
+            yield (
+                f'foreign key "{key.name}" of {where} sets a default, which only one of two columns can have',
+                "drop it for the time of the run, or let it set null",
+            )
         if key.unfit is not None:
             yield (
                 f'foreign key "{key.name}" of {where} does not go with the new type: {key.unfit}',
@@ -518,6 +525,17 @@ class Succession:
             yield (
                 f'foreign key "{key.name}" of {where} ties in a table that our role does not own',
                 f'connect as a role that owns "{other.schema}.{other.name}" too',
+            )
+
+
+def creator_refusals(facts: TableFacts) -> Iterator[Refusal]:
+    """Who may create a trigger on a table that our trigger writes could run a function with the rights of our role."""
+    for grant in facts.grants:
+        if grant.privilege == "TRIGGER":
+            grantee = "PUBLIC" if grant.grantee is None else f'"{grant.grantee}"'
+            yield (
+                f'{grantee} may create triggers on "{facts.display}", and these would run with the rights of our role',
+                f'REVOKE TRIGGER ON "{facts.table.schema}"."{facts.table.name}" FROM {grantee}',
             )
 
 

@@ -640,6 +640,7 @@ class NewEnum:
     schema: str
     name: str
     old_name: str
+    old_values: tuple[str, ...]
     values: tuple[str, ...]
     owner: str
     comment: str | None = None

@@ -9,6 +9,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from phases.delta import Delta, EnumValue, NewEnum, Table, TableConstraint
 from phases.sql import comment, grants, shown, text
 from phases.step import Statement
+from phases.take_over import REQUIRE
 
 # IF NOT EXISTS: left by a run that was aborted, it is there
 ADD_VALUE = SQL("ALTER TYPE {type} ADD VALUE IF NOT EXISTS {value}{place}")
@@ -16,6 +17,18 @@ CREATE_TYPE = SQL("CREATE TYPE {type} AS ENUM ({values})")
 OWNER = SQL("ALTER TYPE {type} OWNER TO {owner}")
 REVOKE = SQL("REVOKE ALL ON TYPE {type} FROM PUBLIC")
 DROP_NEW_TYPE = SQL("DROP TYPE IF EXISTS {type}")
+# until the end of the transaction who adds or renames a value waits, and then finds no such type; it goes anyhow
+HOLD_TYPE = SQL("COMMENT ON TYPE {type} IS NULL")
+REQUIRE_VALUES_BODY = SQL(
+    """
+BEGIN
+  IF ARRAY(SELECT enumlabel::text FROM pg_catalog.pg_enum WHERE enumtypid = {type}::regtype ORDER BY enumsortorder)
+     IS DISTINCT FROM ARRAY[{values}]::text[] THEN
+    RAISE EXCEPTION {message} USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+END
+"""
+)
 # without CASCADE: what nobody foresaw stops it, unharmed
 DROP_TYPE = SQL("DROP TYPE {type}")
 RENAME_TYPE = SQL("ALTER TYPE {type} RENAME TO {name}")
@@ -52,13 +65,26 @@ def create(delta: Delta) -> Iterator[Statement]:
 
 
 def take_over(delta: Delta) -> Iterator[Statement]:
-    """In the transaction in which all columns change: nobody sees two of them with different types of one name."""
+    """In the transaction in which all columns change: nobody sees two of them with different types of one name.
+
+    Long after the last look for drift, perhaps: a value that is not in the new enum would be gone from the type.
+    """
     for enum in delta.enums:
         old, new = Identifier(enum.schema, enum.old_name), Identifier(enum.schema, enum.name)
         rename = RENAME_TYPE.format(type=new, name=Identifier(enum.old_name))
         yield Statement(
             title=f"drop type {enum.old_name}, which {enum.name} replaces",
-            sql=tuple(map(text, (DROP_TYPE.format(type=old), *([rename] if enum.takes_name else [])))),
+            sql=tuple(
+                map(
+                    text,
+                    (
+                        HOLD_TYPE.format(type=old),
+                        _require_values(enum, old),
+                        DROP_TYPE.format(type=old),
+                        *([rename] if enum.takes_name else []),
+                    ),
+                )
+            ),
             locks=(),
             together=AT_ONCE,
         )
@@ -74,6 +100,20 @@ def without(value: str, *, column: str, array: bool, name: str) -> TableConstrai
         violated_by=text((HAS if array else IS).format(**parts)),
         inspected=True,
     )
+
+
+def _require_values(enum: NewEnum, old: Identifier) -> Composable:
+    """Raises unless the old enum has the values it had when the run was compiled."""
+    message = (
+        f"the values of enum {shown(Table(enum.schema, enum.old_name))} have changed since this run was started: "
+        "abort it and start it again, or give them back the names they had"
+    )
+    body = REQUIRE_VALUES_BODY.format(
+        type=Literal(text(old)),
+        values=SQL(", ").join(map(Literal, enum.old_values)),
+        message=Literal(message.replace("%", "%%")),
+    )
+    return REQUIRE.format(body=Literal(text(body)))
 
 
 def _add_value(value: EnumValue) -> Composable:

@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from phases import backfill, dual_write, inspection
+from phases import backfill, dual_write, inspection, loss
 from phases.constrain import add_foreign_key, drop_constraint
 from phases.delta import Delta, ForeignKey, Link, Swap, Sync, Table, TakeOver, TriggerFunction
 from phases.names import derived
@@ -56,6 +56,7 @@ def steps(delta: Delta) -> Iterator[Step]:
             *_foreign_keys_back(delta),
             Statement(
                 title=f"swap {exchanged} back",
+                loss=loss.of_swaps(delta),
                 sql=tuple(map(text, _exchange(delta, after, delta.sync, undo))),
                 locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table), *sequence_locks(undo)),
             ),

@@ -210,6 +210,8 @@ class TriggerFacts:
     function_name: str
     function_cost: float
     function_owned: bool
+    function_has_path: bool
+    """It has a search_path of its own, whoever calls it."""
     language: str
     mentions: tuple[str, ...]
     """Columns that occur as words in the body of its function."""

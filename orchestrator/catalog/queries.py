@@ -395,7 +395,8 @@ TRIGGERS = """
 SELECT t.tgname AS name, (t.tgtype & 3) = 3 AS before_row, (t.tgtype & 16) <> 0 AS fires_on_update,
        t.tgenabled::text AS enabled, t.tgfoid::regprocedure::text AS function, COALESCE(p.prosrc, '') AS body,
        n.nspname AS function_schema, p.proname AS function_name, p.procost::float8 AS function_cost,
-       pg_has_role(p.proowner, 'USAGE') AS function_owned, l.lanname AS language
+       pg_has_role(p.proowner, 'USAGE') AS function_owned, l.lanname AS language,
+       EXISTS (SELECT FROM unnest(p.proconfig) AS setting WHERE setting LIKE 'search_path=%%') AS function_has_path
 FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
 JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
 WHERE t.tgrelid = %(oid)s AND NOT t.tgisinternal ORDER BY t.tgname

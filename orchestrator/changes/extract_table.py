@@ -89,7 +89,7 @@ class ExtractTable(Relocation):
 
     def _grants(self, facts: TableFacts) -> tuple[Grant, ...]:
         if self.grants is None:
-            # who runs the plan may be another member of the owner's role
+            # TRIGGER is none of them: it is refused. Who runs the plan may be another member of the owner's role
             return (Grant(privilege="ALL", grantee=facts.owner, grantable=False), *facts.grants)
         return tuple(
             Grant(privilege=privilege, grantee=None if spec.to == "public" else spec.to, grantable=False)
@@ -118,6 +118,13 @@ class ExtractTable(Relocation):
                 f'there is already a relation or a type "{target.display}"',
                 "give another name; to a table that is there, columns move with move_column",
             )
+        for spec in self.grants or ():
+            for privilege in {"TRIGGER", "ALL"}.intersection(spec.privileges):
+                yield (
+                    f'{privilege} on "{target.display}" lets "{spec.to}" create triggers, which would run with the '
+                    "rights of our role",
+                    "name the privileges that the application needs; grant TRIGGER after contract",
+                )
         new = self._new_table(facts, target)
         for name in (*(key.name for key in new.keys), *(name for name, _ in new.indexes)):
             if name in target.taken_names:
@@ -128,6 +135,11 @@ class ExtractTable(Relocation):
 
     def _warnings(self, facts: TableFacts, target: TableFacts) -> Iterator[str]:
         yield from self.leaving_warnings(facts, target)
+        if self.foreign_key is not None:
+            yield (
+                f'TRUNCATE of "{facts.display}" fails from constrain on, unless it says CASCADE or names '
+                f'"{target.display}" as well: a foreign key refers to it'
+            )
         yield from carrying.left_behind(facts, self.columns, target)
         yield (
             f'where newer code locks a row of "{target.display}" without writing it, and then the one of '

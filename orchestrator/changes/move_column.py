@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from orchestrator import carrying
 from orchestrator.catalog import Catalog, TableFacts
 from orchestrator.catalog.wanted import Wanted
-from orchestrator.relocation import Relocation, key_refusals
+from orchestrator.relocation import Relocation, key_refusals, trigger_refusals
 from orchestrator.succession import Refusal, name_refusals, table_refusals
 from phases.delta import Delta, NewColumn
 
@@ -85,6 +85,7 @@ class MoveColumn(Relocation):
                 )
         for name in self.columns:
             yield from name_refusals(target, name)
+        yield from trigger_refusals(target)
 
     def _warnings(self, catalog: Catalog, facts: TableFacts, target: TableFacts) -> Iterator[str]:
         yield from self.leaving_warnings(facts, target)
@@ -97,7 +98,8 @@ class MoveColumn(Relocation):
         yield (
             f'a row of "{facts.display}" and that of "{target.display}" are written together until contract: code that '
             f"locks or writes the latter before the former, while older code changes {', '.join(self.columns)} "
-            "of that row, can be the victim of a deadlock, or make it one"
+            "of that row, can be the victim of a deadlock, or make it one; so can older code that writes several rows "
+            "of both tables, each in another order"
         )
         yield (
             f'a row of "{target.display}" that is deleted leaves the values in "{facts.display}": contract does not '

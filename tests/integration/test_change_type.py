@@ -1,5 +1,6 @@
 """A column's type changes under open sessions, both ways; and what cannot be done is refused by name."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -9,7 +10,7 @@ import yaml
 from psycopg.sql import SQL
 
 from orchestrator.comparison import verify
-from orchestrator.errors import CatalogDrifted, PlanRefused, StepFailed
+from orchestrator.errors import CatalogDrifted, GateClosed, PlanRefused, StepFailed
 from orchestrator.planning import preview
 from phases.step import Phase
 from tests.fixtures.database import CreateDatabase, Database
@@ -166,11 +167,36 @@ def test_an_abort_after_the_swap_gives_nobody_a_row_that_the_trigger_missed(data
     migration.advance(to=Phase.CONSTRAIN)
     database.execute(SQL(MISSED))
     with pytest.raises(StepFailed, match="rows of t that differ: there are some\n  row id=7"):
-        migration.abort()
+        migration.abort(confirm_loss=True)
     # any write of the row brings its columns together
     database.execute("UPDATE t SET id = id WHERE id = 7")
     migration.abort()
     assert database.fetch("SELECT a FROM t WHERE id = 7") == [(77,)]
+
+
+@pytest.mark.matrix
+def test_an_abort_asks_before_it_cuts_what_newer_code_wrote(create_database: CreateDatabase, tmp_path: Path) -> None:
+    database = create_database(init)
+    database.execute("CREATE TABLE t (id int PRIMARY KEY, a numeric(10, 2)); INSERT INTO t VALUES (1, 1.25), (2, 2)")
+    migration = migrated(database, tmp_path, TO_BIGINT | {"type": "numeric(12, 4)"})
+    migration.advance(to=Phase.CONSTRAIN)
+    database.execute("UPDATE t SET a = 3.5 WHERE id = 1; UPDATE t SET a = 1.2345 WHERE id = 2")
+    with pytest.raises(GateClosed, match=r"swap a back: 1 values of public\.t\.a"):
+        migration.abort()
+    assert database.fetch("SELECT a FROM t WHERE id = 2") == [(Decimal("1.2345"),)]
+    migration.abort(confirm_loss=True)
+    assert database.fetch("SELECT a FROM t ORDER BY id") == [(Decimal("3.50"),), (Decimal("1.23"),)]
+
+
+@pytest.mark.parametrize("action", ["ON DELETE SET DEFAULT", "ON UPDATE SET DEFAULT"])
+def test_a_foreign_key_that_sets_a_default_is_refused(
+    create_database: CreateDatabase, tmp_path: Path, action: LiteralString
+) -> None:
+    database = create_database(init)
+    database.execute(f"CREATE TABLE o (id int PRIMARY KEY); CREATE TABLE t (a int DEFAULT 1 REFERENCES o {action})")
+    for change in (TO_BIGINT, {"kind": "rename_column", "table": "t", "from": "a", "to": "b"}):
+        with pytest.raises(PlanRefused, match='"t_a_fkey" of "public.t" sets a default'):
+            preview(migrated(database, tmp_path, change).context, "retype")
 
 
 def test_what_is_made_on_the_column_after_the_swap_stays(database: Database, tmp_path: Path) -> None:
@@ -311,7 +337,9 @@ def test_another_name_leaves_both_columns_until_contract(database: Database, tmp
     database.execute('INSERT INTO t (id, a) VALUES (20, 7); INSERT INTO t (id, "we""ird%1") VALUES (21, 85)')
     found = database.fetch('SELECT id, a, "we""ird%1" FROM t WHERE id >= 9 ORDER BY id')
     assert found == [(9, 9, 90), (20, 7, 70), (21, 8, 85)]
-    migration.abort()
+    with pytest.raises(GateClosed, match="1 values of public.t"):
+        migration.abort()
+    migration.abort(confirm_loss=True)
     assert database.dump() == before
     migration.advance(to=Phase.CONTRACT)
     assert database.fetch('SELECT "we""ird%1" FROM t WHERE id IN (9, 21) ORDER BY id') == [(90,), (80,)]

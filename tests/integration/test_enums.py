@@ -1,17 +1,21 @@
 """Values of an enum come, go and change their names; sessions that are open throughout notice nothing."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import LiteralString
 
 import pytest
 import yaml
 from psycopg import Connection
+from psycopg.errors import LockNotAvailable
 from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier
 
+from orchestrator.context import Context
 from orchestrator.errors import CatalogDrifted, PlanRefused, StepFailed
 from orchestrator.planning import preview
+from orchestrator.report import Reporter
 from phases.step import Phase, Statement
 from tests.fixtures.database import CreateDatabase, Database
 from tests.fixtures.processes import Orchestrator, Result
@@ -253,6 +257,48 @@ def test_a_value_that_is_added_meanwhile_is_told_before_the_next_phase(database:
     database.execute("ALTER TYPE mood ADD VALUE 'late'")
     with pytest.raises(CatalogDrifted, match='enum "mood" is different'):
         migration.advance(to=Phase.CONTRACT)
+
+
+@dataclass
+class AtTheSwitch(Reporter):
+    """Changes the database when contract has looked for drift and is about to exchange the columns."""
+
+    database: Database
+    sql: LiteralString
+
+    def step_started(self, title: str) -> None:
+        if "drop type" in title:
+            self.database.execute(SQL(self.sql))
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("change", [REMOVE, RENAME], ids=lambda each: str(each["kind"]))
+@pytest.mark.parametrize("late", ["ADD VALUE 'late'", "RENAME VALUE 'glad' TO 'happy'"])
+def test_contract_never_drops_an_enum_whose_values_have_changed(
+    late: LiteralString, change: Change, database: Database, tmp_path: Path
+) -> None:
+    migration = migrated(database, tmp_path, change)
+    migration.advance(to=Phase.CONSTRAIN)
+    reporter = AtTheSwitch(database, "ALTER TYPE mood " + late)
+    context = Context(migration.context.settings, reporter)
+    with pytest.raises(StepFailed, match=r"values of enum public\.mood have changed since this run was started: abort"):
+        replace(migration, context=context).advance(to=Phase.CONTRACT)
+    migration.abort()
+    assert ("late" in str(one(database, VALUES))) != ("happy" in str(one(database, VALUES)))
+
+
+def test_who_adds_a_value_while_the_enum_is_dropped_is_told_that_it_is_gone(database: Database, tmp_path: Path) -> None:
+    migration = migrated(database, tmp_path, RENAME)
+    _, program, _ = preview(migration.context, migration.name)
+    (drop,) = [each.step for each in program.of(Phase.CONTRACT) if "drop type" in each.step.title]
+    assert isinstance(drop, Statement)
+    with database.connect() as contract, database.connect() as other:
+        contract.execute("BEGIN")
+        for sql in drop.sql[drop.sql.index('COMMENT ON TYPE "public"."mood" IS NULL') :][:2]:
+            contract.execute(SQL(sql))
+        other.execute("SET lock_timeout = 1")
+        with pytest.raises(LockNotAvailable):
+            other.execute("ALTER TYPE mood ADD VALUE 'late'")
 
 
 def test_names_that_want_quoting_go_all_the_way(create_database: CreateDatabase, tmp_path: Path) -> None:

@@ -177,6 +177,7 @@ def relabelled() -> Delta:
                 schema='sche"ma',
                 name='ne"w',
                 old_name="mo'od%",
+                old_values=("it's 100%", 'so"so', "ba\\d", "go'ne%"),
                 values=("it's 100%", 'so"so', "ba\\d"),
                 owner='own"er',
                 comment="100% 'it'",

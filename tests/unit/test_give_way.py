@@ -12,5 +12,10 @@ def test_a_step_gives_up_its_locks_before_anybody_looks_for_a_deadlock(locks: in
     assert 0 < patience * (locks - 1) < 1000
 
 
+def test_a_step_with_more_locks_than_there_are_milliseconds_still_gives_way() -> None:
+    # 0 is no bound at all for PostgreSQL
+    assert patience_ms(1001, lock_timeout_ms=1000, deadlock_timeout_ms=1000) == 1
+
+
 def test_a_step_with_one_lock_waits_as_long_as_it_may() -> None:
     assert patience_ms(1, lock_timeout_ms=5000, deadlock_timeout_ms=1000) == 5000

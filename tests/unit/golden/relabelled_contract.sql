@@ -35,5 +35,14 @@ ALTER FUNCTION "sche""ma"."it's%1"() COST 100.0;
 
 -- drop type mo'od%, which ne"w replaces
 -- long, harmless: no lock
+COMMENT ON TYPE "sche""ma"."mo'od%" IS NULL;
+DO  E'
+BEGIN
+  IF ARRAY(SELECT enumlabel::text FROM pg_catalog.pg_enum WHERE enumtypid = ''"sche""ma"."mo''''od%"''::regtype ORDER BY enumsortorder)
+     IS DISTINCT FROM ARRAY[''it''''s 100%'', ''so"so'',  E''ba\\\\d'', ''go''''ne%'']::text[] THEN
+    RAISE EXCEPTION ''the values of enum "sche""ma"."mo''''od%%" have changed since this run was started: abort it and start it again, or give them back the names they had'' USING ERRCODE = ''object_not_in_prerequisite_state'';
+  END IF;
+END
+';
 DROP TYPE "sche""ma"."mo'od%";
 ALTER TYPE "sche""ma"."ne""w" RENAME TO "mo'od%";
