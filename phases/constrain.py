@@ -53,6 +53,11 @@ def steps(delta: Delta) -> Iterator[Step]:
     ANALYZE comes last: it reads what the planner will use.
     """
     yield from inspection.steps(delta)
+    # what is proven by them may be written again while indexes are built
+    proven = {each.constraint for each in delta.proven}
+    for constraint in delta.constraints:
+        if constraint.name in proven:
+            yield from add_constraint(delta, constraint)
     for name in delta.reindex:
         yield _reindex(delta.table, name)
     for index in delta.indexes:
@@ -65,7 +70,8 @@ def steps(delta: Delta) -> Iterator[Step]:
     for column in delta.not_null:
         yield from _set_not_null(delta, column)
     for constraint in delta.constraints:
-        yield from add_constraint(delta, constraint)
+        if constraint.name not in proven:
+            yield from add_constraint(delta, constraint)
     for key in delta.unique_keys:
         if key.primary and key.old_name is None:
             # its columns are NOT NULL by now: else it would scan the table for nulls under ACCESS EXCLUSIVE
