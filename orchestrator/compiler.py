@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 
-from orchestrator import joint
+from orchestrator import joint, partitions
 from orchestrator.catalog import Catalog, ForeignKey
 from orchestrator.changes import Change
 from orchestrator.errors import PlanRefused
@@ -30,7 +30,10 @@ def compile_plan(plan: Plan, catalog: Catalog) -> Program:
         PlanRefused: it cannot be done safely; every reason at once, each with what to do.
     """
     changes = unfolded(plan, catalog.enums)
-    refusals = [*_conflicts(changes, catalog), *_refusals(changes, plan.name, catalog)]
+    refusals = [
+        *_conflicts(changes, catalog),
+        *(refusal for change in changes for refusal in refusals_of(change, catalog, plan.name)),
+    ]
     if refusals:
         raise PlanRefused(plan.name, list(dict.fromkeys(refusals)))
     deltas = deltas_of(changes, plan.name, catalog)
@@ -51,7 +54,7 @@ def compile_plan(plan: Plan, catalog: Catalog) -> Program:
             dict.fromkeys(
                 (
                     *_server_warnings(catalog, [step for _, step in placed]),
-                    *(warning for change in changes for warning in change.warnings(catalog, plan.name)),
+                    *(each for change in changes for each in _warnings(change, catalog, plan.name)),
                 )
             )
         ),
@@ -102,7 +105,9 @@ def deltas_of(changes: Iterable[Change], plan: str, catalog: Catalog) -> tuple[D
     for change in changes:
         for delta in change.deltas(catalog, plan):
             by_table.setdefault(f"{delta.table.schema}.{delta.table.name}", []).append(delta)
-    return tuple(joint.referring_first(list(map(_merged, by_table.values()))))
+    facts = {each.table: each for each in catalog.tables.values()}
+    merged = [partitions.of_tree(_merged(deltas), facts.get(deltas[0].table)) for deltas in by_table.values()]
+    return tuple(joint.referring_first(merged))
 
 
 def _merged(deltas: Sequence[Delta]) -> Delta:
@@ -110,7 +115,7 @@ def _merged(deltas: Sequence[Delta]) -> Delta:
     merged = {
         field.name: tuple(dict.fromkeys(value for delta in deltas for value in getattr(delta, field.name)))
         for field in fields(Delta)
-        if field.name not in ("table", "sync", "key")
+        if field.name not in ("table", "partitioned", "sync", "key")
     }
     syncs = [delta.sync for delta in deltas if delta.sync is not None]
     sync = (
@@ -135,9 +140,18 @@ def _tables(delta: Delta) -> set[str]:
     return {f"{table.schema}.{table.name}" for table in {delta.table, *ends}}
 
 
-def _refusals(changes: Iterable[Change], plan: str, catalog: Catalog) -> Iterable[Refusal]:
-    for change in changes:
-        yield from change.refusals(catalog, plan)
+def refusals_of(change: Change, catalog: Catalog, plan: str) -> Iterable[Refusal]:
+    """Why a change cannot be done safely here."""
+    yield from change.refusals(catalog, plan)
+    yield from partitions.refusals(change, catalog.table(change.table))
+    for other in change.others:
+        if other in catalog.tables:
+            yield from partitions.refusals_of_other(change, catalog.table(other))
+
+
+def _warnings(change: Change, catalog: Catalog, plan: str) -> Iterable[str]:
+    yield from change.warnings(catalog, plan)
+    yield from partitions.warnings(change, catalog.table(change.table))
 
 
 def _conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 
-from orchestrator import departure
+from orchestrator import departure, partitions
 from orchestrator.catalog import Catalog, TableFacts
 from orchestrator.changes import Change
-from orchestrator.compiler import deltas_of
+from orchestrator.compiler import deltas_of, refusals_of
 from orchestrator.context import Context
 from orchestrator.dropping import before, key_before
 from orchestrator.errors import CatalogDrifted, NotInDatabase
@@ -45,7 +45,7 @@ def check_drift(context: Context, run: Run, phase: Phase) -> None:
             each
             for change in all_changes
             if phase is not Phase.CONTRACT or _can_be_asked(change, catalog, stored)
-            for each in change.refusals(catalog, plan.name)
+            for each in refusals_of(change, catalog, plan.name)
         ]
     except NotInDatabase as error:
         raise CatalogDrifted(
@@ -136,7 +136,7 @@ def without_ours(catalog: Catalog, deltas: Sequence[Delta], swapped: Collection[
                     *(name for each in triggers for name in (each, truncating(each))),
                     *(name for each in delta.partitionings for name in (each.trigger, each.truncate_trigger)),
                 ],
-                names=_made_by(delta),
+                names=_made_by(delta) | partitions.made_by(delta, facts),
             )
             facts = facts.with_nulls(delta.not_null).with_not_null(delta.loosen)
             foreign_keys = tuple(key for key in facts.foreign_keys if (key.table, key.name) not in made)

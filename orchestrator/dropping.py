@@ -83,6 +83,7 @@ def dropped(key: facts_of.ForeignKey) -> DroppedForeignKey:
         table=key.table,
         name=key.name,
         references=key.references,
+        partitioned=key.partitioned,
         columns=key.columns,
         referenced_columns=key.referenced_columns,
         actions=key.actions,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from orchestrator.catalog import Catalog, Enum
 from orchestrator.changes import Change
@@ -13,6 +14,8 @@ from phases.delta import Delta, EnumValue
 
 class NewValue(Change):
     """An enum gets a value; `table` is one of those that use it, to which nothing happens."""
+
+    not_on_partitions: ClassVar[str | None] = None
 
     enum: Enum
     value: str

@@ -203,6 +203,14 @@ class NotVerified(StepFailed):
     """Rows of the old and the new shape differ and could not be set right."""
 
 
+class PartitionAttached(StepFailed):
+    """A partition has come since every row was compared by the steps that `guard` watches over."""
+
+    def __init__(self, message: str, guard: str) -> None:
+        super().__init__(message, "nothing was changed; try again")
+        self.guard = guard
+
+
 class NothingMeasured(OrchestratorError):
     """There is no time series to draw."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
@@ -14,11 +14,12 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential, wait_random
 
-from orchestrator import inspecting
+from orchestrator import index_trees, inspecting, key_trees
 from orchestrator.backfill.loop import run_batches, run_verification
 from orchestrator.backfill.meter import Meter
+from orchestrator.backfill.relations import unvisited
 from orchestrator.database import fetch, primary_message, run, scalar, set_local, sqlstate
-from orchestrator.errors import LockNotObtained, NotVerified, StepFailed, StoppedOnRequest
+from orchestrator.errors import LockNotObtained, NotVerified, PartitionAttached, StepFailed, StoppedOnRequest
 from orchestrator.inspecting import Found, shown
 from orchestrator.journal import store
 from orchestrator.journal.store import StepRow
@@ -27,14 +28,20 @@ from orchestrator.report import Blocker, Reporter
 from orchestrator.settings import Settings
 from orchestrator.snapshots import holders, horizon
 from orchestrator.watch import CANCELLED, TOO_LONG, Watch, Watched
+from phases.constrain import reindex
+from phases.delta import Table
 from phases.step import (
+    AddForeignKeyTree,
     AwaitSnapshots,
     Batches,
     BuildIndex,
+    BuildIndexTree,
     DropIndex,
+    DropIndexTree,
     Inspect,
     LockClass,
     Outside,
+    Phase,
     Reindex,
     Statement,
     Step,
@@ -61,6 +68,14 @@ FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
 WHERE n.nspname = %(schema)s AND c.relname = %(name)s
+"""
+LEAF_INDEXES = """
+SELECT n.nspname AS schema, c.relname AS name, tc.relname AS table
+FROM pg_catalog.pg_class r JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace AND r.relkind = 'I'
+CROSS JOIN LATERAL pg_catalog.pg_partition_tree(r.oid) t
+JOIN pg_catalog.pg_class c ON c.oid = t.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid JOIN pg_catalog.pg_class tc ON tc.oid = i.indrelid
+WHERE rn.nspname = %(schema)s AND r.relname = %(name)s AND t.isleaf ORDER BY c.oid
 """
 # of the index itself or of a leftover: while it lasts, the progress view names now one, now the other
 BEING_REBUILT = """
@@ -106,19 +121,23 @@ class Executor:
             store.step_done(connection, self.claim.run_id, row.position)
 
         if anew:
-            self._note(lambda connection: self._forget(connection, row))
+            self.note(lambda connection: self._forget(connection, row))
         with self.told(step):
             match step:
                 case Statement():
                     if step.loss:
                         self._tell_loss(step)
-                    self._statement(row.position, step, done)
+                    self.statement(row.position, step, done, compared_in=row.phase if step.guards else None)
                 case BuildIndex():
                     self._build_index(row, step, done)
+                case BuildIndexTree():
+                    index_trees.build(self, row, step, done)
+                case AddForeignKeyTree():
+                    key_trees.add(self, row, step, done)
                 case DropIndex() | Outside():
                     self._begin(row)
-                    self._autocommit(row.position, step, step.sql)
-                    self._note(done)
+                    self.autocommit(row.position, step, step.sql)
+                    self.note(done)
                 case Reindex():
                     self._reindex(row, step, done)
                 case Inspect():
@@ -127,16 +146,16 @@ class Executor:
                     self._begin(row)
                     with Meter(self, row.position, step.table):
                         run_batches(self, row.position, step)
-                    self._note(done)
+                    self.note(done)
                 case Verify():
                     self._begin(row)
                     with Meter(self, row.position, step.table):
                         run_verification(self, row.position, step)
-                    self._note(done)
+                    self.note(done)
                 case AwaitSnapshots():
                     self._begin(row)
                     self._await_snapshots(step)
-                    self._note(done)
+                    self.note(done)
 
     def _tell_loss(self, step: Statement) -> None:
         """Says how much is about to be lost, and keeps it in the history."""
@@ -167,8 +186,7 @@ class Executor:
 
         step = load_step(row.payload)
         if isinstance(step, Reindex):
-            self._await_reindex(step)
-            self._remove_leftovers(row, step)
+            self._clear_up(row, self._parts(step))
         if isinstance(step, Statement) and step.leaves:
             self._tell_left(step)
         *others, last = step.undo or (None,)
@@ -177,7 +195,7 @@ class Executor:
             # repeated if we die before the last is noted: all but a single one may be run twice
             self._undo(row, undo, self.claim.fence)
         if last is None:
-            self._note(undone)
+            self.note(undone)
         else:
             self._undo(row, last, undone)
 
@@ -199,15 +217,17 @@ class Executor:
         with self.told(undo):
             match undo:
                 case Statement():
-                    self._statement(row.position, undo, note)
+                    self.statement(row.position, undo, note)
                 case DropIndex() | Outside():
-                    self._autocommit(row.position, undo, undo.sql)
-                    self._note(note)
+                    self.autocommit(row.position, undo, undo.sql)
+                    self.note(note)
+                case DropIndexTree():
+                    index_trees.drop(self, row, undo, note)
                 case Inspect():
                     self._inspect(row.position, undo, note)
 
     @contextmanager
-    def told(self, step: Step) -> Iterator[None]:
+    def told(self, step: Step | Undo) -> Iterator[None]:
         """Tells whoever listens when a step begins and ends."""
         self.reporter.step_started(step.title)
         started, self._waited_s = time.monotonic(), 0.0
@@ -222,9 +242,9 @@ class Executor:
             self.claim.fence(connection)
             store.step_started(connection, self.claim.run_id, row.position)
 
-        self._note(begun)
+        self.note(begun)
 
-    def _note(self, write: Callable[[Connection], object]) -> None:
+    def note(self, write: Callable[[Connection], object]) -> None:
         with self.engine.begin() as connection:
             write(connection)
 
@@ -234,7 +254,15 @@ class Executor:
 
     # statements
 
-    def _statement(self, position: int, step: Statement, note: Callable[[Connection], object]) -> None:
+    def statement(
+        self,
+        position: int,
+        step: Statement,
+        note: Callable[[Connection], object],
+        *,
+        compared_in: Phase | None = None,
+    ) -> None:
+        """`compared_in`: the phase whose comparison the statement relies on."""
         if step.lock_class is LockClass.LONG and not step.declared:
             self._long(position, step, note)
         elif step.lock_class is LockClass.LONG:
@@ -242,12 +270,16 @@ class Executor:
             bound = self.settings.lock_timeout_ms
             self.guarded(step.title, position, lambda: self._long(position, step, note, lock_timeout_ms=bound))
         else:
-            self.guarded(step.title, position, lambda: self._short(position, step, note))
+            self.guarded(step.title, position, lambda: self._short(position, step, note, compared_in))
 
-    def _short(self, position: int, step: Statement, note: Callable[[Connection], object]) -> None:
+    def _short(
+        self, position: int, step: Statement, note: Callable[[Connection], object], compared_in: Phase | None
+    ) -> None:
         """One try at a short exclusive step: journal first, so that the lock is held for the DDL and COMMIT alone."""
+        # those of all partitions are waited for together, as one, and yet they are several
+        several = any(lock.reach == "tree" for lock in step.locks)
         lock_timeout_ms = patience_ms(
-            len(step.locks),
+            max(2, len(step.locks)) if several else len(step.locks),
             lock_timeout_ms=self.settings.lock_timeout_ms,
             deadlock_timeout_ms=self.deadlock_timeout_ms,
         )
@@ -264,8 +296,32 @@ class Executor:
             note(connection)
             # it may be cancelled at any time: all of it is rolled back, and a resumed run does it again
             with self._translated(step, connection, limit_s=limit_ms / 1000) as watched:
-                run(connection, self.tagged(JOINT.join(step.sql), position))
+                locked = compared_in is not None and step.locks[0].reach == "tree"
+                if compared_in is not None and locked:
+                    # the first statement locks the table and its partitions: nobody can attach another one now
+                    run(connection, self.tagged(step.sql[0], position))
+                    self._require_compared(connection, step, compared_in)
+                run(connection, self.tagged(JOINT.join(step.sql[locked:]), position))
         self._note_wait(position, watched)
+
+    def _require_compared(self, connection: Connection, step: Statement, phase: Phase) -> None:
+        """Raises where a partition has come since every row was compared: what it brought along would be lost."""
+        for guard in step.guards:
+            found = unvisited(connection, self.claim.run_id, phase, guard, ops=["verify"])
+            if found:
+                raise PartitionAttached(f"{step.title}: {', '.join(found)} came after every row was compared", guard)
+
+    def catch_up(self, row: StepRow) -> None:
+        """Does a batched step that is done for the partitions that have come since."""
+        step = load_step(row.payload)
+        assert isinstance(step, Batches | Verify)
+        if step.locks[0].reach != "tree" or step.guard is None:
+            return  # a table that had no partitions when the run was compiled
+        with self.engine.connect() as connection:
+            found = unvisited(connection, self.claim.run_id, row.phase, step.guard, ops=[row.op])
+        if found:
+            self.reporter.note(f"{', '.join(found)}: attached since {step.title}")
+            self.execute(row)
 
     def _long(
         self, position: int, step: Statement, note: Callable[[Connection], object], *, lock_timeout_ms: int = 0
@@ -392,23 +448,31 @@ class Executor:
         """The catalog, not our memory, says whether the index is there: a killed build leaves an invalid one."""
         if row.status == "pending":
             self._claim_name(row, step)
+        self.ensure_index(row.position, step)
+        self.finish_index(row.position, step.after, done)
+
+    def ensure_index(self, position: int, step: BuildIndex) -> None:
+        """Builds the index unless it is there."""
         while True:
             state = self._index_state(step)
             if state is None:
-                self._create_index(row, step)
+                self._create_index(position, step)
             elif state["valid"]:
-                break
+                return
             elif state["being_built"]:
                 # by the server process of a runner that was killed: it knows nothing of that and works on
                 self._await_build(step)
             else:
                 # ours, by the journal: interrupted or failed; it takes every write and serves no query
                 self.reporter.note(f"removing what is left of an interrupted build of {step.name}")
-                self._autocommit(row.position, step, step.drop_sql)
+                self.autocommit(position, step, step.drop_sql)
+
+    def finish_index(self, position: int, after: Sequence[str], done: Callable[[Connection], object]) -> None:
+        """What is said of an index, and the note that it is there."""
         with self.engine.begin() as connection:
             set_local(connection, lock_timeout=0, statement_timeout=0)
-            for statement in step.after:
-                run(connection, self.tagged(statement, row.position))
+            for statement in after:
+                run(connection, self.tagged(statement, position))
             done(connection)
 
     def _await_build(self, step: BuildIndex) -> None:
@@ -431,12 +495,12 @@ class Executor:
             rows = fetch(connection, INDEX_STATE, {"schema": step.schema, "name": step.name})
         return rows[0] if rows else None
 
-    def _create_index(self, row: StepRow, step: BuildIndex) -> None:
+    def _create_index(self, position: int, step: BuildIndex) -> None:
         try:
-            self._autocommit(row.position, step, step.sql, tablespace=step.tablespace)
+            self.autocommit(position, step, step.sql, tablespace=step.tablespace)
         except StepFailed:
             # an invalid unique index still refuses duplicates: it must not stay and fail the application's writes
-            self._autocommit(row.position, step, step.drop_sql)
+            self.autocommit(position, step, step.drop_sql)
             raise
         except DBAPIError as error:
             if sqlstate(error) not in LOCK_STATES:
@@ -444,7 +508,7 @@ class Executor:
             # it lost a deadlock; our caller looks at the catalog, removes what is left and begins again
             logger.info("lost a deadlock: %s", step.title, extra={"run": self.name})
 
-    def _autocommit(self, position: int, step: Step, sql: str, *, tablespace: str | None = None) -> None:
+    def autocommit(self, position: int, step: Step, sql: str, *, tablespace: str | None = None) -> None:
         """CONCURRENTLY: outside a transaction, without timeouts (lock_timeout would leave an invalid index behind).
 
         Session settings are safe here: the connection is direct, ours, and closed afterwards.
@@ -457,32 +521,44 @@ class Executor:
             if tablespace is not None:
                 fetch(connection, SET_TABLESPACE, {"name": tablespace})
             # no transaction can hold it: as late as can be, so that a runner that was overtaken sends nothing
-            self._note(self.claim.fence)
+            self.note(self.claim.fence)
             with self._translated(step, connection) as watched:
                 run(connection, self.tagged(sql, position))
         self._note_wait(position, watched)
 
     def _reindex(self, row: StepRow, step: Reindex, done: Callable[[Connection], None]) -> None:
         """What an interrupted try has left goes first; then it is done again, whether or not it was through."""
+        parts = self._parts(step)
         if row.status == "pending":
-            self._claim_leftovers(row, step)
+            self._claim_leftovers(row, parts)
         else:
-            self._await_reindex(step)
-            self._remove_leftovers(row, step)
-        try:
-            self._autocommit(row.position, step, step.sql)
-        except StepFailed:
-            self._remove_leftovers(row, step)
-            raise
-        self._note(done)
+            self._clear_up(row, parts)
+        for part in parts:
+            try:
+                self.autocommit(row.position, part, part.sql)
+            except StepFailed:
+                self._remove_leftovers(row, part)
+                raise
+        self.note(done)
 
-    def _claim_leftovers(self, row: StepRow, step: Reindex) -> None:
+    def _parts(self, step: Reindex) -> list[Reindex]:
+        """The index itself, or those of the partitions: there is nothing to rebuild of a partitioned table's own."""
+        with self.engine.connect() as connection:
+            found = fetch(connection, LEAF_INDEXES, {"schema": step.schema, "name": step.name})
+        return [reindex(Table(row["schema"], row["table"]), row["name"]) for row in found] or [step]
+
+    def _clear_up(self, row: StepRow, parts: Sequence[Reindex]) -> None:
+        for part in parts:
+            self._await_reindex(part)
+            self._remove_leftovers(row, part)
+
+    def _claim_leftovers(self, row: StepRow, parts: Sequence[Reindex]) -> None:
         """From here on what has such a name is ours."""
         with self.engine.begin() as connection:
-            for name in step.leftovers:
-                if fetch(connection, INDEX_STATE, {"schema": step.schema, "name": name}):
+            for schema, name in ((part.schema, name) for part in parts for name in part.leftovers):
+                if fetch(connection, INDEX_STATE, {"schema": schema, "name": name}):
                     raise StepFailed(
-                        f'there is already a relation "{step.schema}.{name}", and it is not ours',
+                        f'there is already a relation "{schema}.{name}", and it is not ours',
                         f"an interrupted REINDEX leaves such an index: drop it, then: {self.again}",
                     )
             self.claim.fence(connection)
@@ -506,7 +582,7 @@ class Executor:
             if found and found[0]["valid"] is False:
                 assert isinstance(undo, DropIndex)
                 self.reporter.note(f"removing what is left of an interrupted rebuild of {step.name}")
-                self._autocommit(row.position, undo, undo.sql)
+                self.autocommit(row.position, undo, undo.sql)
 
     # snapshots
 
@@ -563,7 +639,7 @@ class Executor:
                 "\n".join((f"{step.title}: there are some", *map(_as_line, rows))),
                 f"nothing was changed; put these rows right, then: {self.again}",
             )
-        self._note(done)
+        self.note(done)
 
     def _not_computed(self, step: Inspect, error: DBAPIError, found: Found) -> StepFailed:
         """A condition that fails on rows: says which, each with the server's words for it."""

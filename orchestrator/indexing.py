@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from orchestrator.catalog import Catalog, TableFacts
 from orchestrator.catalog.wanted import IndexDefinition, IndexKey, NewIndex
 from orchestrator.objects import index_of, missing, rejection
-from orchestrator.succession import Refusal
+from orchestrator.succession import Refusal, listed
 
 
 class KeySpec(BaseModel):
@@ -70,6 +70,25 @@ def definition_refusals(catalog: Catalog, facts: TableFacts, question: NewIndex,
         yield "NULLS NOT DISTINCT needs PostgreSQL 15", "leave it out, or index an expression that is never null"
         return
     yield from rejection(facts, question, f'index "{name}"')
+    answer = facts.answers.get(question)
+    if question.unique and isinstance(answer, IndexDefinition):
+        yield from unique_refusals(facts, answer.keys, name)
+
+
+def unique_refusals(facts: TableFacts, keys: Collection[str], name: str) -> Iterator[Refusal]:
+    """PostgreSQL keeps each partition's rows apart from each other, and those of two partitions by their key alone."""
+    if facts.expression_in_key:
+        yield (
+            f'index "{name}" cannot be unique: the partition key of "{facts.display}" has an expression',
+            "leave unique out; or make it unique on each partition by itself, with a plan of kind sql",
+        )
+        return
+    lacking = [column for column in facts.partition_key if column not in keys]
+    if lacking:
+        yield (
+            f'index "{name}" cannot be unique without {listed(lacking)}, by which "{facts.display}" is partitioned',
+            "take the whole partition key into its columns, or leave unique out",
+        )
 
 
 def unique_warnings(facts: TableFacts, question: NewIndex, name: str) -> Iterator[str]:

@@ -58,6 +58,9 @@ class KeyChange(Change):
             tablespace=self.tablespace,
             owned_by_constraint=True,
             inspected=answer.duplicates,
+            keys=self.columns,
+            include=self.include,
+            nulls_not_distinct=self.question.nulls_not_distinct,
         )
         key = UniqueKey(name=self.name, index=self.name, primary=primary, deferral=self.deferral, comment=self.comment)
         return Delta(

@@ -44,6 +44,10 @@ def new_name_refusals(facts: TableFacts, name: str) -> Iterator[Refusal]:
     """What stands against an index or a constraint of that name."""
     if name in facts.taken_names:
         yield f'"{name}" exists already beside or on table "{facts.display}"', "give another name, or drop it first"
+    for partition in facts.tree:
+        index = names.index_of_partition(name, partition.table.name)
+        if index in facts.taken_names:
+            yield f'"{index}" exists already: an index of a partition will be called so', "give another name"
     if len(name.encode()) > names.MAX_BYTES:
         yield f'"{name}" is longer than {names.MAX_BYTES} bytes', "PostgreSQL would cut it; give a shorter name"
 

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator import database
-from orchestrator.catalog import Catalog, Enum
+from orchestrator.catalog import Catalog, Enum, queries
 from orchestrator.catalog.reader import read, read_enums
 from orchestrator.catalog.wanted import Request, Wanted
 from orchestrator.changes import Change
 from orchestrator.compiler import compile_plan
 from orchestrator.context import Context, connected, journal
-from orchestrator.errors import IllegalTransition, OrchestratorError
+from orchestrator.errors import IllegalTransition, OrchestratorError, PlanRefused
 from orchestrator.journal import schema, store
 from orchestrator.journal.states import Status
 from orchestrator.plan import Plan, find, load, names_in, split_table
 from orchestrator.program import Program
 from orchestrator.unfolding import enums_of, stored_first, unfolded
 from phases.delta import Delta, Table
+from phases.sql import qualified, text
 
 # PostgreSQL renders the same definition differently under others; a run is compared with itself weeks later
 RENDERING = {
@@ -43,7 +44,11 @@ def read_catalog(context: Context, plan: Plan, stored: Sequence[Delta] = ()) -> 
         database.set_local(connection, lock_timeout=context.settings.lock_timeout_ms, **RENDERING)
         try:
             enums = _enums(connection, plan, stored)
-            requests = _requests(unfolded(plan, enums), tables_of(stored))
+            changes = unfolded(plan, enums)
+            taken = list(_taken(connection, changes, stored))
+            if taken:
+                raise PlanRefused(plan.name, taken)
+            requests = _requests(changes, tables_of(stored))
             return replace(read(connection, requests), enums=enums)
         except DBAPIError as error:
             state = database.sqlstate(error)
@@ -72,6 +77,18 @@ def _enums(connection: Connection, plan: Plan, stored: Sequence[Delta]) -> dict[
     named = {name: _resolved(split_table(name), types) for name in enums_of(plan)}
     found = read_enums(connection, named)
     return {name: stored_first(enum, (delta.table for delta in stored)) for name, enum in found.items()}
+
+
+def _taken(connection: Connection, changes: Iterable[Change], stored: Sequence[Delta]) -> Iterator[tuple[str, str]]:
+    """Types of somebody else under names that the plan gives: before they are taken for ours."""
+    ours = {enum.as_table for delta in stored for enum in delta.enums}
+    for type_ in dict.fromkeys(made.enum.as_table for change in changes for made in change.wanted.enums):
+        name = text(qualified(type_))
+        if type_ not in ours and database.scalar(connection, queries.TYPE_EXISTS, {"name": name}):
+            yield (
+                f'there is a type "{type_.schema}.{type_.name}" already, of its own or of a table of that name',
+                "look at it, and drop or rename it; or have the plan give another name, where it gives one",
+            )
 
 
 def _requests(changes: Iterable[Change], resolved: Collection[Table]) -> dict[str, Request]:

@@ -172,6 +172,12 @@ class WithoutValue(Relabelled):
             'prepared on it may fail with "cached plan must not change result type" (0A000) or for the type of a '
             "parameter until they are prepared anew; and it is the last column of its table then"
         )
+        for trigger in facts.triggers:
+            if trigger.language == "plpgsql" and not trigger.function_owned:
+                yield (
+                    f'function {trigger.function} of trigger "{trigger.name}" is not ours: sessions that have called '
+                    f'it may fail after contract if it uses "{self.column}", until they are new ones'
+                )
 
     def _collisions(self, facts: TableFacts, replacement: str) -> Iterator[str]:
         unique = [index.name for index in facts.indexes if index.unique and self.column in index.reads]

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.journal.store import Progress, Run, StepRow
 from orchestrator.report import Blocker, Reporter
+from phases import index_tree, key_tree
 from phases.step import (
+    AddForeignKeyTree,
     AwaitSnapshots,
     Batches,
     BuildIndex,
+    BuildIndexTree,
     DropIndex,
     Inspect,
     Outside,
@@ -344,14 +347,18 @@ def _effect(program: Program) -> str:
 
 
 def _locks(step: Step, settings: Settings, knobs: Knobs) -> str:
-    held = ", ".join(f"{lock.mode} on {lock.relation}" for lock in step.locks) or "no lock"
+    held = ", ".join(map(str, step.locks)) or "no lock"
     bounds = timeouts(step, settings)
     if isinstance(step, AwaitSnapshots):
         return f"no lock; waits at most {settings.lock_budget_s:g} s, blocks nobody"
     if isinstance(step, Batches):
         return f"{held}; each batch holds the rows it updates, about {knobs.target_batch_ms} ms"
     if bounds["lock_timeout_ms"] is None:
-        kind = "concurrently" if isinstance(step, BuildIndex | DropIndex | Outside | Reindex) else "blocks nobody"
+        kind = (
+            "concurrently"
+            if isinstance(step, BuildIndex | BuildIndexTree | DropIndex | Outside | Reindex)
+            else "blocks nobody"
+        )
         return f"{held}; {kind}"
     return f"{held}; waits at most {bounds['lock_timeout_ms']} ms a try, holds at most {bounds['hold_ms']} ms"
 
@@ -385,6 +392,10 @@ def _script(step: Step, settings: Settings) -> list[str]:
                 f"{step.sql};",
                 *(f"{statement};" for statement in step.after),
             ]
+        case BuildIndexTree():
+            return index_tree.script(step)
+        case AddForeignKeyTree():
+            return key_tree.script(step)
         case DropIndex() | Outside() | Reindex():
             return [f"{step.sql};"]
         case Inspect():
@@ -413,7 +424,8 @@ def _table_script(step: Any) -> str:
 _ROWS = "ctid >= format('(%s,0)', first)::tid AND ctid < format('(%s,0)', first + 128)::tid AND ({differs})"
 _LOOP = """
 DECLARE
-  blocks bigint := pg_relation_size({name}::regclass, 'main') / current_setting('block_size')::bigint;
+  blocks bigint := (SELECT max(pg_relation_size(relid, 'main')) / current_setting('block_size')::bigint
+                    FROM (SELECT {name}::regclass AS relid UNION SELECT relid FROM pg_partition_tree({name})) AS heap);
   first bigint := 0;
 BEGIN
   WHILE first < blocks LOOP

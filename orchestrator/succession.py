@@ -280,6 +280,8 @@ class Succession:
             yield from self._column_refusals(old, new)
         yield from dependent_refusals(facts, self.renames)
         yield from self._type_refusals()
+        if facts.partitioned:
+            yield from self._partitioned_refusals()
         for index in self._indexes:
             if not index.valid:
                 yield (
@@ -295,6 +297,26 @@ class Succession:
                     f'and "{table}" has more than {EXCLUSION_LIMIT_BYTES // 1024 // 1024} MB',
                     "drop the constraint for the time of the run, or leave the column as it is",
                 )
+
+    def _partitioned_refusals(self) -> Iterator[Refusal]:
+        """What a successor cannot have on a partitioned table, or not without stopping writers."""
+        for constraint in self._constraints("primary_key", "unique", "exclude"):
+            yield (
+                f'constraint "{constraint.name}" of partitioned table "{self.facts.display}" has '
+                f"{listed(name for name in constraint.reads if name in self.renames)}",
+                "not supported yet: PostgreSQL cannot make one over indexes that are there; drop_constraint it first, "
+                "in a plan of its own",
+            )
+        for key in self._foreign_keys:
+            yield (
+                f'foreign key "{key.name}" of "{key.table.schema}.{key.table.name}" has a partitioned table at one of '
+                "its ends",
+                "not supported yet: such a key cannot be added NOT VALID on every version; drop it for the time of the "
+                "run",
+            )
+        for name in self.renames:
+            if self.facts.column(name).identity:
+                yield f'"{name}" is an identity column of a partitioned table', "ALTER COLUMN … DROP IDENTITY first"
 
     def warnings(self) -> Iterator[str]:
         """What the operator should know."""
@@ -502,7 +524,7 @@ class Succession:
     def _foreign_key_refusals(self, key: facts_of.ForeignKey) -> Iterator[Refusal]:
         other = key.references if key.table == self.facts.table else key.table
         where = f'"{key.table.schema}.{key.table.name}"'
-        if key.partitioned:
+        if key.partitioned and not self.facts.partitioned:
             yield (
                 f'foreign key "{key.name}" of {where} has a partitioned table at one of its ends',
                 "not supported yet: such a key cannot be added NOT VALID on every version",
@@ -620,10 +642,16 @@ def new_column_refusals(facts: TableFacts, question: AddedColumn) -> Iterator[Re
 
 def table_refusals(facts: TableFacts) -> Iterator[Refusal]:
     """What must be true of the whole table, when a plan is compiled and still before each phase."""
-    if facts.partitioned or facts.inherits:
+    if facts.partition:
         yield (
-            f'table "{facts.display}" is partitioned, a partition, or takes part in inheritance',
-            "not supported yet: each partition would need its own ranges and indexes",
+            f'table "{facts.display}" is a partition of another',
+            "write the plan for the table at the top: its partitions follow it",
+        )
+    if facts.inherits:
+        yield (
+            f'table "{facts.display}" takes part in inheritance (INHERITS)',
+            "not supported: children keep columns, defaults and constraints of their own; make it a partitioned table, "
+            "or take the child out (ALTER TABLE … NO INHERIT) for the time of the run",
         )
     yield from schema_refusals(facts)
     if not facts.owned:

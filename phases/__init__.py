@@ -3,7 +3,20 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
-from phases import backfill, constrain, contract, dual_write, enums, expand, moving, partitioning, raw, retype, swap
+from phases import (
+    backfill,
+    constrain,
+    contract,
+    dual_write,
+    enums,
+    expand,
+    moving,
+    partitioning,
+    partitions,
+    raw,
+    retype,
+    swap,
+)
 from phases.delta import Delta
 from phases.step import Phase, Step
 
@@ -26,7 +39,11 @@ _PARTS: dict[Phase, Sequence[Callable[[Delta], Iterator[Step]]]] = {
 
 
 def _with_raw(phase: Phase) -> Callable[[Delta], Iterator[Step]]:
-    return lambda delta: chain(*(part(delta) for part in _PARTS[phase]), raw.steps(delta, phase))
+    def steps(delta: Delta) -> Iterator[Step]:
+        ours = chain.from_iterable(part(delta) for part in _PARTS[phase])
+        return chain(partitions.reaching(delta, ours), raw.steps(delta, phase))
+
+    return steps
 
 
 STEPS = {phase: _with_raw(phase) for phase in Phase}

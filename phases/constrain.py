@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from phases import inspection
+from phases import index_tree, inspection, key_tree, partitions
 from phases.delta import Delta, ForeignKey, Index, NotNull, Statistics, Table, TableConstraint, UniqueKey
 from phases.names import derived, leftovers
 from phases.sql import catalog_sql, comment, lock, names, qualified, text
@@ -53,28 +53,50 @@ def steps(delta: Delta) -> Iterator[Step]:
     ANALYZE comes last: it reads what the planner will use.
     """
     yield from inspection.steps(delta)
+    # what is proven by them may be written again while indexes are built
+    proven = {each.constraint for each in delta.proven}
+    for constraint in delta.constraints:
+        if constraint.name in proven:
+            yield from add_constraint(delta, constraint)
     for name in delta.reindex:
-        yield _reindex(delta.table, name)
-    for index in delta.indexes:
-        yield _build(delta.table, index)
+        yield reindex(delta.table, name)
+    yield from _indexes(delta)
     for key in delta.unique_keys:
-        if not key.primary:
+        if not key.primary and not delta.partitioned:
             yield _attach(delta.table, key)
     for statistics in delta.statistics:
         yield _create_statistics(delta.table, statistics)
     for column in delta.not_null:
         yield from _set_not_null(delta, column)
     for constraint in delta.constraints:
-        yield from add_constraint(delta, constraint)
+        if constraint.name not in proven:
+            yield from add_constraint(delta, constraint)
     for key in delta.unique_keys:
         if key.primary and key.old_name is None:
             # its columns are NOT NULL by now: else it would scan the table for nulls under ACCESS EXCLUSIVE
-            yield _attach(delta.table, key)
-    for foreign_key in delta.foreign_keys:
-        yield from add_foreign_key(foreign_key)
+            yield from _index_trees(delta, key) if delta.partitioned else [_attach(delta.table, key)]
+    for each in delta.foreign_keys:
+        yield from foreign_key(each)
     # what is only told to be not null reads as before
     if delta.add or delta.indexes or delta.statistics or _fills(delta):
         yield analyze(delta.table)
+
+
+def _indexes(delta: Delta) -> Iterator[Step]:
+    """Those of a partitioned table come with their constraints, and a primary key when its columns are NOT NULL."""
+    if delta.partitioned:
+        keys = {key.index: key for key in delta.unique_keys}
+        for index in delta.indexes:
+            key = keys.get(index.name)
+            if key is None or not key.primary:
+                yield index_tree.build(delta, index, key)
+    else:
+        for index in delta.indexes:
+            yield _build(delta.table, index)
+
+
+def _index_trees(delta: Delta, key: UniqueKey) -> Iterator[Step]:
+    return (index_tree.build(delta, index, key) for index in delta.indexes if index.name == key.index)
 
 
 def _fills(delta: Delta) -> bool:
@@ -99,7 +121,18 @@ def drop_index(table: Table, name: str) -> DropIndex:
     )
 
 
-def _reindex(table: Table, name: str) -> Reindex:
+def remove_index(delta: Delta, name: str) -> DropIndex | Statement:
+    """Of a table concurrently. That of a partitioned one PostgreSQL only drops under ACCESS EXCLUSIVE, catalog only."""
+    if not delta.partitioned:
+        return drop_index(delta.table, name)
+    return Statement(
+        title=f"drop index {name}",
+        sql=(text(index_tree.DROP_INDEX.format(name=Identifier(delta.table.schema, name))),),
+        locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table),),
+    )
+
+
+def reindex(table: Table, name: str) -> Reindex:
     """SHARE UPDATE EXCLUSIVE: a new index beside the old one, which then takes over its name and all that hangs on it.
 
     Not built beside it under another name by ourselves: the index of a primary key, or one that a foreign key refers
@@ -325,6 +358,16 @@ def _violations(delta: Delta, constraint: TableConstraint) -> str | None:
             condition=catalog_sql(constraint.violated_by),
         )
     )
+
+
+def foreign_key(key: ForeignKey) -> Iterator[Step]:
+    """As `add_foreign_key`, and for partitioned tables at either of its ends."""
+    if key.by_leaf:
+        yield key_tree.build(key, definition_of(key))
+    elif key.to_partitioned:
+        yield from (partitions.with_tree(step, key.references) for step in add_foreign_key(key))
+    else:
+        yield from add_foreign_key(key)
 
 
 def add_foreign_key(key: ForeignKey) -> Iterator[Statement]:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from phases import backfill, dual_write, enums
-from phases.constrain import drop_constraint, drop_index
+from phases.constrain import drop_constraint, remove_index
 from phases.delta import Delta, Table, TableRename, TakeOver
+from phases.partitions import with_tree
 from phases.setting import change
 from phases.sql import lock, qualified, text
 from phases.step import AwaitSnapshots, LockMode, Statement, Step
@@ -18,10 +19,11 @@ from phases.take_over import LOCK_TABLE, require_check, require_trigger, sequenc
 DROP_TABLE = SQL("DROP TABLE {table}")
 # an estimate: to count the rows of a large table takes long, and says little more
 LOSS = SQL(
-    "SELECT pg_catalog.format('about %s rows, %s', pg_catalog.to_char(CASE WHEN reltuples < 0"
-    " THEN pg_catalog.pg_stat_get_live_tuples(oid) ELSE reltuples END, 'FM999G999G999G990'),"
-    " pg_catalog.pg_size_pretty(pg_catalog.pg_total_relation_size(oid)))"
-    " FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass({name})"
+    "SELECT pg_catalog.format('about %s rows, %s', pg_catalog.to_char(pg_catalog.sum(CASE WHEN reltuples < 0"
+    " THEN pg_catalog.pg_stat_get_live_tuples(oid) ELSE reltuples END), 'FM999G999G999G990'),"
+    " pg_catalog.pg_size_pretty(pg_catalog.sum(pg_catalog.pg_total_relation_size(oid))))"
+    " FROM pg_catalog.pg_class WHERE relkind <> 'p' AND (oid = pg_catalog.to_regclass({name})"
+    " OR oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass({name}))))"
 )
 DROP_VIEW = SQL("DROP VIEW {view}")
 RENAME_TABLE = SQL("ALTER TABLE {table} RENAME TO {name}")
@@ -46,11 +48,13 @@ def steps(delta: Delta) -> Iterator[Step]:
             yield drop_constraint(key.table, key.old_name, key.references)
     for index in delta.indexes:
         if index.old_name is not None and not index.owned_by_constraint and not index.replica_identity:
-            yield drop_index(delta.table, index.old_name)
+            yield remove_index(delta, index.old_name)
     for dropped in delta.drop_foreign_keys:
-        yield drop_constraint(dropped.table, dropped.name, dropped.references)
+        step = drop_constraint(dropped.table, dropped.name, dropped.references)
+        other = dropped.references if dropped.table == delta.table else dropped.table
+        yield with_tree(step, other) if dropped.partitioned else step
     for gone in delta.drop_indexes:
-        yield drop_index(delta.table, gone.name)
+        yield remove_index(delta, gone.name)
     for gone in delta.drop_constraints:
         yield drop_constraint(delta.table, gone.name)
     for table in delta.drop_tables:
@@ -101,7 +105,7 @@ def _rename_table(table: Table, rename: TableRename) -> Statement:
             text(DROP_VIEW.format(view=qualified(view))),
             text(RENAME_TABLE.format(table=qualified(table), name=Identifier(rename.to))),
         ),
-        locks=(lock(LockMode.ACCESS_EXCLUSIVE, view), lock(LockMode.ACCESS_EXCLUSIVE, table)),
+        locks=(lock(LockMode.ACCESS_EXCLUSIVE, view), lock(LockMode.ACCESS_EXCLUSIVE, table, reach="only")),
     )
 
 

@@ -181,6 +181,12 @@ class Index:
     replica_identity: bool = False
     inspected: Duplicates | None = None
     """Rows may stand against it: they are looked for before anything is built."""
+    stem: str | None = None
+    """On a partitioned table: what the indexes of partitions are called after, where not after its name."""
+    keys: tuple[str, ...] = ()
+    """Its key columns where it belongs to a constraint: on a partitioned table that is made with its index."""
+    include: tuple[str, ...] = ()
+    nulls_not_distinct: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,6 +253,10 @@ class ForeignKey:
     inspected: tuple[Equality, ...] = ()
     """How each column is compared with the one it refers to. Where that is given, rows may break the key: they are
     looked for before it is added."""
+    by_leaf: bool = False
+    """Out of a partitioned table, where it cannot be NOT VALID (before PostgreSQL 18)."""
+    to_partitioned: bool = False
+    """The table it refers to is partitioned."""
     comment: str | None = None
     rename_to: NameKept = None
 
@@ -420,6 +430,8 @@ class DroppedForeignKey:
     table: Table
     name: str
     references: Table
+    partitioned: bool = False
+    """The one of them that the plan is not about is."""
     columns: tuple[str, ...] = ()
     referenced_columns: tuple[str, ...] = ()
     actions: str = ""
@@ -668,6 +680,8 @@ class Delta:
     """Everything one plan asks of one table."""
 
     table: Table
+    partitioned: bool = False
+    """It has partitions, of one level or several, which follow it."""
     key: tuple[str, ...]
     """Columns by which a row is named in reports; empty: by ctid."""
     sync: Sync | None = None

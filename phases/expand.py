@@ -174,7 +174,7 @@ def create_table(table: Table, new: NewTable, *, demanding: bool = True) -> Stat
 def _create_view(table: Table, rename: TableRename) -> Statement:
     """A view that PostgreSQL itself makes writable: one table, all columns, as they are."""
     view = Table(table.schema, rename.to)
-    locks = (lock(LockMode.ACCESS_EXCLUSIVE, view), lock(LockMode.ACCESS_SHARE, table))
+    locks = (lock(LockMode.ACCESS_EXCLUSIVE, view), lock(LockMode.ACCESS_SHARE, table, reach="only"))
     drop = DROP_VIEW.format(view=qualified(view))
     return Statement(
         title=f"create view {rename.to} on {table.name}",

@@ -24,6 +24,12 @@ DUPLICATES = SQL(
     " (SELECT pg_catalog.unnest(ARRAY[pg_catalog.min(ctid), pg_catalog.max(ctid)]) FROM {table}{condition}"
     " GROUP BY {expressions} HAVING pg_catalog.count(*) > 1 LIMIT 5) ORDER BY {position}, ctid"
 )
+# two such rows are in the same partition: a unique index has all of the partition key
+DUPLICATES_OF_PARTITIONS = SQL(
+    "SELECT {keys}, pg_catalog.concat_ws(', ', {expressions}) AS duplicate FROM {table} WHERE (tableoid, ctid) IN"
+    " (SELECT tableoid, pg_catalog.unnest(ARRAY[pg_catalog.min(ctid), pg_catalog.max(ctid)]) FROM {table}{condition}"
+    " GROUP BY tableoid, {expressions} HAVING pg_catalog.count(*) > 1 LIMIT 5) ORDER BY {position}, tableoid, ctid"
+)
 COMPUTED = SQL("pg_catalog.num_nulls({values}) < 0")
 # a cast cuts a text without a word, where an assignment refuses it
 CUT = SQL("{value} IS DISTINCT FROM CAST({whole} AS text)")
@@ -197,7 +203,8 @@ def _duplicates(delta: Delta, found: Duplicates, written: Composable | None) -> 
     conditions = [SQL("({})").format(catalog_sql(found.predicate))] if found.predicate is not None else []
     if not found.nulls_equal:
         conditions += [GIVEN.format(SQL("({})").format(catalog_sql(each))) for each in found.expressions]
-    return DUPLICATES.format(
+    template = DUPLICATES_OF_PARTITIONS if delta.partitioned else DUPLICATES
+    return template.format(
         keys=_keys(delta),
         expressions=SQL(", ").join(map(catalog_sql, found.expressions)),
         table=table,

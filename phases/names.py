@@ -35,6 +35,11 @@ def successor(name: str, renamed: dict[str, str]) -> str:
     return result if result == name else fit(result, name)
 
 
+def index_of_partition(index: str, partition: str) -> str:
+    """The index of a partition that is attached to this index of the partitioned table."""
+    return fit(f"{partition}_{index}", partition, index)
+
+
 def trigger_of(plan: str, table: str) -> str:
     """The dual-write trigger. BEFORE triggers fire in byte order of their names: ours must come last.
 

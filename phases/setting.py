@@ -15,9 +15,11 @@ COMMENT = SQL("COMMENT ON {what} {name} IS {value}")
 
 def change(table: Table, setting: Setting) -> Statement:
     """ACCESS EXCLUSIVE for a default, SHARE UPDATE EXCLUSIVE for a comment; both for a moment."""
-    mode = LockMode.ACCESS_EXCLUSIVE if setting.what == "default" else LockMode.SHARE_UPDATE_EXCLUSIVE
     where = f"{setting.what} of {setting.column or table.name}"
-    locks = (lock(mode, table),)
+    if setting.what == "default":
+        locks = (lock(LockMode.ACCESS_EXCLUSIVE, table),)
+    else:
+        locks = (lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table, reach="only"),)
     undo = Statement(title=f"restore {where}", sql=(text(_sql(table, setting, setting.before)),), locks=locks)
     return Statement(
         title=f"{'drop' if setting.value is None else 'set'} {where}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Literal as OneOf
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 from psycopg.sql import Composed as Composed
@@ -55,9 +56,9 @@ def grants(items: Iterable[Grant], on: Composable, column: str | None = None) ->
         )
 
 
-def lock(mode: LockMode, table: Table) -> Lock:
-    """A lock as a report names it."""
-    return Lock(mode, shown(table))
+def lock(mode: LockMode, table: Table, *, reach: OneOf["table", "only"] = "table") -> Lock:
+    """A lock as a report names it; `only`: a statement that leaves partitions alone."""
+    return Lock(mode, shown(table), reach)
 
 
 def shown(table: Table) -> str:

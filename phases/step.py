@@ -36,6 +36,7 @@ class LockMode(StrEnum):
     ROW_SHARE = "ROW SHARE"
     ROW_EXCLUSIVE = "ROW EXCLUSIVE"
     SHARE_UPDATE_EXCLUSIVE = "SHARE UPDATE EXCLUSIVE"
+    SHARE = "SHARE"
     SHARE_ROW_EXCLUSIVE = "SHARE ROW EXCLUSIVE"
     ACCESS_EXCLUSIVE = "ACCESS EXCLUSIVE"
 
@@ -49,7 +50,7 @@ class LockClass(StrEnum):
     """Blocks neither readers nor writers: may take hours, must not be cut short by a timeout."""
 
 
-_BLOCKS_WRITERS = {LockMode.SHARE_ROW_EXCLUSIVE, LockMode.ACCESS_EXCLUSIVE}
+_BLOCKS_WRITERS = {LockMode.SHARE, LockMode.SHARE_ROW_EXCLUSIVE, LockMode.ACCESS_EXCLUSIVE}
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ class Lock:
 
     mode: LockMode
     relation: str
+    reach: Literal["table", "only", "tree"] = "table"
+    """Of a partitioned table: itself only, or the tree of its partitions as well."""
+
+    def __str__(self) -> str:
+        return f"{self.mode} on {self.relation}{' and its partitions' if self.reach == 'tree' else ''}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +128,76 @@ class DropIndex:
     undo: tuple[Undo, ...] = ()
     op: Literal["drop_index"] = "drop_index"
     lock_class: LockClass = field(default=LockClass.LONG, init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropIndexTree:
+    """Drops an index of a partitioned table with those of its partitions, and what was not attached to it yet."""
+
+    title: str
+    schema: str
+    name: str
+    stem: str
+    """As of `BuildIndexTree`."""
+    table: str
+    """Qualified and quoted."""
+    constraint: bool
+    locks: tuple[Lock, ...]
+    undo: tuple[Undo, ...] = ()
+    op: Literal["drop_index_tree"] = "drop_index_tree"
+    lock_class: LockClass = field(default=LockClass.SHORT, init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildIndexTree:
+    """An index of a partitioned table: its own, which holds no row, then one of each partition, attached to it.
+
+    Partitions are looked for as it goes on: one that comes meanwhile gets its index from PostgreSQL, or here.
+    """
+
+    title: str
+    schema: str
+    name: str
+    stem: str
+    """What the indexes of partitions are called after."""
+    table: str
+    """Qualified and quoted."""
+    unique: bool
+    definition: str
+    """All after `ON table` in CREATE INDEX."""
+    tablespace: str
+    constraint: str = ""
+    """`UNIQUE (…)` or `PRIMARY KEY (…)` where the index belongs to one; as ADD CONSTRAINT takes it."""
+    using_index: str = ""
+    """The same over an index that is there: `UNIQUE USING INDEX`, and what comes after the index."""
+    deferral: str = ""
+    after: tuple[str, ...]
+    """Statements that finish the index once it is valid."""
+    locks: tuple[Lock, ...]
+    undo: tuple[Undo, ...] = ()
+    op: Literal["build_index_tree"] = "build_index_tree"
+    lock_class: LockClass = field(default=LockClass.LONG, init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddForeignKeyTree:
+    """A foreign key out of a partitioned table: on each leaf by itself, then on the table, which adopts them."""
+
+    title: str
+    table: str
+    """Qualified and quoted."""
+    name: str
+    definition: str
+    """What follows ADD CONSTRAINT name."""
+    references: str
+    """The table that it refers to, as `Lock.relation`."""
+    referred: str
+    """The same, qualified and quoted."""
+    after: tuple[str, ...]
+    locks: tuple[Lock, ...]
+    undo: tuple[Undo, ...] = ()
+    op: Literal["add_foreign_key_tree"] = "add_foreign_key_tree"
+    lock_class: LockClass = field(default=LockClass.SHORT, init=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,5 +334,17 @@ class Outside:
     lock_class: LockClass = field(default=LockClass.LONG, init=False)
 
 
-Undo = Statement | DropIndex | Outside | Inspect
-Step = Statement | BuildIndex | DropIndex | Outside | Reindex | Inspect | Batches | Verify | AwaitSnapshots
+Undo = Statement | DropIndex | DropIndexTree | Outside | Inspect
+Step = (
+    Statement
+    | BuildIndex
+    | BuildIndexTree
+    | AddForeignKeyTree
+    | DropIndex
+    | Outside
+    | Reindex
+    | Inspect
+    | Batches
+    | Verify
+    | AwaitSnapshots
+)

@@ -11,13 +11,13 @@ from phases.sql import catalog_sql, comment, grants, lock, qualified, text
 from phases.step import Lock, LockMode
 
 LOCK_TABLE = SQL("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-# with the lock held: nobody can switch it off between this look and what relies on it
+# with the lock held: nobody can switch it off between this look and what relies on it; each partition has its own
 REQUIRE = SQL("DO {body}")
 REQUIRE_TRIGGER_BODY = SQL(
     """
 BEGIN
-  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = {table}::regclass AND tgname = {trigger}
-                 AND tgenabled IN ('O', 'A')) THEN
+  IF EXISTS (SELECT {table}::regclass AS relid UNION SELECT relid FROM pg_catalog.pg_partition_tree({table}::regclass)
+             EXCEPT SELECT tgrelid FROM pg_catalog.pg_trigger WHERE tgname = {trigger} AND tgenabled IN ('O', 'A')) THEN
     RAISE EXCEPTION {message} USING ERRCODE = 'object_not_in_prerequisite_state';
   END IF;
 END

@@ -36,6 +36,19 @@ SELECT c.oid::bigint AS oid, pg_catalog.pg_relation_filenode(c.oid)::bigint AS f
 FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(%(name)s)
 """
 
+# no row is older than the trigger in a partition that was empty when it was looked at, or is it now
+UNVISITED = """
+SELECT DISTINCT pg_catalog.format('%%I.%%I', n.nspname, c.relname) AS name
+FROM orchestrator.step s
+CROSS JOIN LATERAL pg_catalog.pg_partition_tree((s.payload ->> 'table')::regclass) t
+JOIN pg_catalog.pg_class c ON c.oid = t.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE s.run_id = %(run)s AND s.phase = %(phase)s AND s.op = ANY (%(ops)s) AND s.payload ->> 'guard' = %(guard)s
+  AND t.isleaf AND pg_catalog.pg_relation_size(t.relid) > 0
+  AND NOT EXISTS (SELECT FROM orchestrator.heap_window w JOIN orchestrator.progress p USING (run_id, position, pass)
+                  WHERE w.run_id = s.run_id AND w.position = s.position AND w.relation = t.relid::oid::bigint)
+ORDER BY 1
+"""
+
 
 class Changed(Exception):
     """A relation is not what its window was cut from: block numbers mean other rows now, or nobody guards them."""
@@ -83,6 +96,12 @@ def _off_guard(name: str, guard: str, *, there: bool, run: str) -> StepFailed:
         if there
         else f"undo the run with: orchestrator abort {run}",
     )
+
+
+def unvisited(connection: Connection, run_id: int, phase: str, guard: str, *, ops: list[str]) -> list[str]:
+    """Leaves that the batched steps of a phase, under the guard of this trigger, have not seen: they came later."""
+    parameters = {"run": run_id, "phase": phase, "guard": guard, "ops": ops}
+    return [row["name"] for row in fetch(connection, UNVISITED, parameters)]
 
 
 def expect(connection: Connection, *, name: str, oid: int, filenode: int, guard: str | None) -> int:

@@ -163,6 +163,7 @@ class ForeignKey:
     comment: str | None
     temporal: bool
     partitioned: bool
+    """Whether the table at its other end is, or is a partition."""
     owned: bool
     """Whether our role may alter both of its tables."""
     unfit: str | None = None
@@ -215,6 +216,38 @@ class TriggerFacts:
     language: str
     mentions: tuple[str, ...]
     """Columns that occur as words in the body of its function."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Partition:
+    """A partition of the table, of whichever level."""
+
+    table: Table
+    leaf: bool
+    plain: bool
+    """No foreign table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """What a partition has on a column and did not get from its parent."""
+
+    partition: str
+    kind: Literal[
+        "name of not null",
+        "index",
+        "replica identity",
+        "constraint",
+        "foreign key",
+        "not null",
+        "statistics",
+        "default",
+        "attribute",
+    ]
+    """`foreign key`: out of it or into it; `attribute`: a privilege, comment, option, statistics target or the like."""
+    name: str
+    """Of an index that the parent has as well: that of the parent's."""
+    column: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,6 +330,15 @@ class TableFacts:
     may_create: bool
     partitioned: bool
     inherits: bool
+    """In the old style: not as a partitioned table or a partition."""
+    partition: bool = False
+    tree: tuple[Partition, ...] = ()
+    """Its partitions of all levels, in the order in which they are locked."""
+    partition_key: tuple[str, ...] = ()
+    """Columns by which rows find their partition, on whichever level."""
+    expression_in_key: bool = False
+    """Whether a partition key has an expression."""
+    own: tuple[Own, ...] = ()
     owner: str = ""
     row_security: bool = False
     """Whether policies apply to anybody."""

@@ -166,7 +166,7 @@ def _foreign_key(connection: Connection, question: NewForeignKey) -> ForeignKeyD
     references = Table(tables[0]["schema"], tables[0]["name"])
     set_local(connection, search_path="")
     rows: Sequence[RowMapping] = ()
-    if tables[0]["may_refer"] and not tables[0]["partitioned"]:
+    if tables[0]["may_refer"] and not tables[0]["inherits"]:
         table = Identifier(references.schema, references.name)
         send(connection, CLONE_REFERENCED.format(clone=REFERENCED, table=table))
         send(connection, _add_foreign_key(question))
@@ -180,6 +180,7 @@ def _foreign_key(connection: Connection, question: NewForeignKey) -> ForeignKeyD
             for row in rows
         ),
         partitioned=tables[0]["partitioned"],
+        inherits=tables[0]["inherits"],
         may_refer=tables[0]["may_refer"],
     )
 

@@ -22,18 +22,107 @@ SELECT setting = 'off' AND 'lz4' = ANY (enumvals) AND pg_catalog.has_parameter_p
 FROM pg_catalog.pg_settings WHERE name = 'wal_compression'
 """
 
+# of a partitioned table what holds for all of its partitions, and what they are together
 TABLE = """
-SELECT pg_has_role(c.relowner, 'USAGE') AS owned,
-       has_schema_privilege(c.relnamespace, 'CREATE') AS may_create,
-       c.relkind = 'p' OR c.relispartition AS partitioned,
-       EXISTS (SELECT 1 FROM pg_inherits i WHERE (i.inhrelid = c.oid OR i.inhparent = c.oid)) AS inherits,
-       row_security_active(c.oid) AS row_security_applies,
-       c.relrowsecurity AS row_security, pg_get_userbyid(c.relowner) AS owner,
-       c.reltuples::float8 AS rows,
-       pg_relation_size(c.oid) AS bytes,
-       pg_indexes_size(c.oid) AS index_bytes,
-       obj_description(c.oid, 'pg_class') AS comment
-FROM pg_class c WHERE c.oid = %(oid)s
+SELECT tree.owned, tree.may_create, c.relkind = 'p' AS partitioned, c.relispartition AS partition,
+       (c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid))
+         OR (NOT c.relispartition AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid)) AS inherits,
+       tree.row_security_applies, c.relrowsecurity AS row_security, pg_get_userbyid(c.relowner) AS owner,
+       tree.rows, tree.bytes, tree.index_bytes, obj_description(c.oid, 'pg_class') AS comment
+FROM pg_class c, LATERAL (
+  SELECT bool_and(pg_has_role(r.relowner, 'USAGE')) AS owned,
+         bool_and(has_schema_privilege(r.relnamespace, 'CREATE')) AS may_create,
+         bool_or(row_security_active(r.oid)) AS row_security_applies,
+         CASE WHEN c.relkind = 'p' THEN sum(greatest(r.reltuples, 0)) FILTER (WHERE r.relkind <> 'p')
+              ELSE sum(r.reltuples) END::float8 AS rows,
+         sum(pg_relation_size(r.oid))::bigint AS bytes, sum(pg_indexes_size(r.oid))::bigint AS index_bytes
+  FROM pg_class r WHERE r.oid = c.oid OR r.oid = ANY (%(partitions)s::oid[])
+) AS tree
+WHERE c.oid = %(oid)s
+"""
+
+TREE = """
+SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, t.isleaf AS leaf, c.relkind::text AS kind
+FROM pg_partition_tree(%(oid)s::oid::regclass) t
+JOIN pg_class c ON c.oid = t.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE t.level > 0 ORDER BY t.level, c.oid
+"""
+
+# of every level; those that an expression of the key reads depend on their table in the same way
+TREE_KEY = """
+SELECT DISTINCT a.attname FROM pg_partitioned_table k JOIN pg_attribute a ON a.attrelid = k.partrelid AND a.attnum > 0
+WHERE k.partrelid = ANY (%(tree)s::oid[]) AND EXISTS (
+  SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = a.attrelid AND d.objsubid = a.attnum
+  AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = 0 AND d.deptype = 'i')
+ORDER BY 1
+"""
+
+EXPRESSION_IN_KEY = (
+    "SELECT EXISTS (SELECT FROM pg_partitioned_table WHERE partrelid = ANY (%(tree)s::oid[]) AND partexprs IS NOT NULL)"
+)
+
+# what a partition has on a column and did not get from its parent; a key is found by its index
+OWN = """
+SELECT i.indrelid::regclass::text AS partition, 'index' AS kind, c.relname AS name, a.attname AS column
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum > 0
+  AND (a.attnum = ANY (i.indkey::int2[])
+       OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))
+WHERE i.indrelid = ANY (%(partitions)s::oid[])
+  AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = i.indexrelid)
+UNION ALL
+SELECT i.indrelid::regclass::text, CASE WHEN i.indisreplident THEN 'replica identity' ELSE 'attribute' END,
+       root.relname, a.attname
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_class root ON root.oid = pg_partition_root(i.indexrelid)
+JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
+WHERE i.indrelid = ANY (%(partitions)s::oid[]) AND root.oid <> c.oid
+  AND (i.indisreplident OR i.indisclustered OR obj_description(c.oid, 'pg_class') IS NOT NULL
+       OR c.reltablespace <> root.reltablespace OR c.reloptions IS DISTINCT FROM root.reloptions)
+UNION ALL
+SELECT con.conrelid::regclass::text,
+       CASE con.contype WHEN 'n' THEN 'not null' WHEN 'f' THEN 'foreign key' ELSE 'constraint' END,
+       con.conname, a.attname
+FROM pg_constraint con JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = ANY (con.conkey)
+WHERE con.conrelid = ANY (%(partitions)s::oid[]) AND con.conparentid = 0
+  AND (con.contype = 'f' OR (con.contype IN ('c', 'n') AND con.conislocal))
+UNION ALL
+SELECT con.confrelid::regclass::text, 'foreign key', con.conname, a.attname
+FROM pg_constraint con JOIN pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = ANY (con.confkey)
+WHERE con.confrelid = ANY (%(partitions)s::oid[]) AND con.conparentid = 0 AND con.contype = 'f'
+UNION ALL
+SELECT con.conrelid::regclass::text, 'name of not null', con.conname, a.attname
+FROM pg_constraint con JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = ANY (con.conkey)
+JOIN pg_attribute r ON r.attrelid = %(oid)s AND r.attname = a.attname
+JOIN pg_constraint top ON top.conrelid = r.attrelid AND top.contype = 'n' AND r.attnum = ANY (top.conkey)
+WHERE con.conrelid = ANY (%(partitions)s::oid[]) AND con.contype = 'n' AND con.conname <> top.conname
+UNION ALL
+SELECT s.stxrelid::regclass::text, 'statistics', s.stxname, a.attname
+FROM pg_statistic_ext s JOIN pg_attribute a ON a.attrelid = s.stxrelid AND a.attnum > 0
+  AND (a.attnum = ANY (s.stxkeys::int2[])
+       OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_statistic_ext'::regclass AND d.objid = s.oid
+                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid = s.stxrelid AND d.refobjsubid = a.attnum))
+WHERE s.stxrelid = ANY (%(partitions)s::oid[])
+UNION ALL
+SELECT a.attrelid::regclass::text, 'not null', '', a.attname
+FROM pg_attribute a JOIN pg_attribute r ON r.attrelid = %(oid)s AND r.attname = a.attname
+WHERE a.attrelid = ANY (%(partitions)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+  AND a.attnotnull AND NOT r.attnotnull
+UNION ALL
+SELECT a.attrelid::regclass::text, 'default', '', a.attname
+FROM pg_attribute a JOIN pg_attribute r ON r.attrelid = %(oid)s AND r.attname = a.attname
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+LEFT JOIN pg_attrdef rd ON rd.adrelid = r.attrelid AND rd.adnum = r.attnum
+WHERE a.attrelid = ANY (%(partitions)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+  AND pg_get_expr(d.adbin, d.adrelid) IS DISTINCT FROM pg_get_expr(rd.adbin, rd.adrelid)
+UNION ALL
+SELECT a.attrelid::regclass::text, 'attribute', '', a.attname
+FROM pg_attribute a JOIN pg_attribute r ON r.attrelid = %(oid)s AND r.attname = a.attname
+WHERE a.attrelid = ANY (%(partitions)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+  AND (a.attacl IS NOT NULL OR a.attoptions IS NOT NULL OR a.attcompression <> '' OR a.attstorage <> r.attstorage
+       OR a.attstattarget IS DISTINCT FROM r.attstattarget OR col_description(a.attrelid, a.attnum) IS NOT NULL)
+ORDER BY 1, 2, 3, 4
 """
 
 # how two values of a type are told apart by their bytes: `image` always does, at a price. A `=` of somebody's own over
@@ -168,8 +257,8 @@ SELECT i.indexrelid::bigint AS oid, c.relname AS name,
              LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k] AND a.attnum > 0
              ORDER BY k)::text[] AS keys, i.indpred IS NOT NULL AS partial,
        pg_get_indexdef(i.indexrelid) AS definition,
-       format('CREATE %%sINDEX %%I ON %%I.%%I ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
-              c.relname, tn.nspname, tc.relname) AS head,
+       format('CREATE %%sINDEX %%I ON %%s%%I.%%I ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
+              c.relname, CASE c.relkind WHEN 'I' THEN 'ONLY ' ELSE '' END, tn.nspname, tc.relname) AS head,
        ts.spcname AS tablespace, obj_description(c.oid, 'pg_class') AS comment,
        COALESCE((SELECT array_agg(ARRAY[a.attnum::int, a.attstattarget::int] ORDER BY a.attnum) FROM pg_attribute a
                  WHERE a.attrelid = c.oid AND a.attstattarget >= 0), '{}') AS statistics,
@@ -224,7 +313,8 @@ SELECT con.conname AS name, n.nspname AS schema, c.relname AS relation,
        con.condeferrable AS deferrable, con.condeferred AS deferred, con.convalidated AS validated,
        COALESCE((to_jsonb(con) ->> 'conenforced')::bool, true) AS enforced,
        COALESCE((to_jsonb(con) ->> 'conperiod')::bool, false) AS temporal,
-       c.relkind = 'p' OR fc.relkind = 'p' OR c.relispartition OR fc.relispartition AS partitioned,
+       (con.conrelid <> %(oid)s AND (c.relkind = 'p' OR c.relispartition))
+         OR (con.confrelid <> %(oid)s AND (fc.relkind = 'p' OR fc.relispartition)) AS partitioned,
        pg_has_role(c.relowner, 'USAGE') AND pg_has_role(fc.relowner, 'USAGE') AS owned,
        obj_description(con.oid, 'pg_constraint') AS comment,
        (SELECT i.relname FROM pg_class i WHERE i.oid = con.conindid) AS relies_on
@@ -255,12 +345,12 @@ SELECT n.nspname AS schema, t.typname AS name,
         WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e') AS extension
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = %(oid)s
 """
-# temporary tables are nobody's but their session's
+# temporary tables are nobody's but their session's; a partition follows its parent
 ENUM_COLUMNS = """
 SELECT n.nspname AS schema, c.relname AS table, a.attname AS column, a.atttypid <> t.oid AS array
 FROM pg_type t
 JOIN pg_attribute a ON a.atttypid IN (t.oid, NULLIF(t.typarray, 0)) AND a.attnum > 0 AND NOT a.attisdropped
-JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND NOT c.relispartition
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE t.oid = %(oid)s ORDER BY n.nspname, c.relname, a.attnum
 """
@@ -312,7 +402,7 @@ JOIN LATERAL (SELECT c.relacl AS acl UNION ALL SELECT a.attacl FROM pg_attribute
   ON acls.acl IS NOT NULL
 CROSS JOIN LATERAL aclexplode(acls.acl) x
 LEFT JOIN pg_roles r ON r.oid = x.grantee
-WHERE c.oid = %(oid)s AND x.privilege_type IN ('INSERT', 'UPDATE') AND x.grantee <> c.relowner
+WHERE c.oid = ANY (%(tree)s::oid[]) AND x.privilege_type IN ('INSERT', 'UPDATE') AND x.grantee <> c.relowner
 ORDER BY 1
 """
 
@@ -381,7 +471,8 @@ LEFT JOIN pg_attribute da ON da.attrelid = ad.adrelid AND da.attnum = ad.adnum
 -- before PostgreSQL 15 the generated column itself depends, and not its expression
 LEFT JOIN pg_attribute ga ON d.classid = 'pg_class'::regclass AND ga.attrelid = d.objid AND ga.attnum = d.objsubid
 LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
-WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s AND d.refobjsubid > 0
+WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (%(tree)s::oid[]) AND d.refobjsubid > 0
+  AND COALESCE(t.tgparentid, 0) = 0
   AND d.classid NOT IN ('pg_constraint'::regclass, 'pg_statistic_ext'::regclass)
   AND NOT (d.classid = 'pg_class'::regclass AND d.objid <> d.refobjid
            AND EXISTS (SELECT 1 FROM pg_class o WHERE o.oid = d.objid AND o.relkind IN ('i', 'I', 'S')))
@@ -399,18 +490,19 @@ SELECT t.tgname AS name, (t.tgtype & 3) = 3 AS before_row, (t.tgtype & 16) <> 0 
        EXISTS (SELECT FROM unnest(p.proconfig) AS setting WHERE setting LIKE 'search_path=%%') AS function_has_path
 FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
 JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
-WHERE t.tgrelid = %(oid)s AND NOT t.tgisinternal ORDER BY t.tgname
+WHERE t.tgrelid = ANY (%(tree)s::oid[]) AND t.tgparentid = 0 AND NOT t.tgisinternal ORDER BY t.tgname, t.tgrelid
 """
 
 PUBLICATIONS = """
-SELECT p.pubname FROM pg_publication_tables t JOIN pg_publication p USING (pubname)
-WHERE t.schemaname = %(schema)s AND t.tablename = %(table)s ORDER BY 1
+SELECT DISTINCT p.pubname FROM pg_publication_tables t JOIN pg_publication p USING (pubname)
+JOIN pg_namespace n ON n.nspname = t.schemaname JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
+WHERE c.oid = ANY (%(tree)s::oid[]) ORDER BY 1
 """
 
 TAKEN_NAMES = """
 SELECT relname FROM pg_class WHERE relnamespace = %(schema)s::regnamespace
 UNION SELECT proname FROM pg_proc WHERE pronamespace = %(schema)s::regnamespace
-UNION SELECT conname FROM pg_constraint WHERE conrelid = %(oid)s
+UNION SELECT conname FROM pg_constraint WHERE conrelid = ANY (%(tree)s::oid[])
 UNION SELECT stxname FROM pg_statistic_ext WHERE stxnamespace = %(schema)s::regnamespace
 """
 
@@ -458,11 +550,11 @@ SELECT pg_get_constraintdef(con.oid) AS definition, pg_get_expr(con.conbin, con.
 FROM pg_constraint con JOIN pg_class c ON c.oid = con.conrelid
 WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND con.conname = %(name)s
 """
-# a table that a foreign key refers to; `relkind` p and inheritance are refused
+# a table that a foreign key refers to; partitions and inheritance are refused
 REFERENCED = """
-SELECT n.nspname AS schema, c.relname AS name,
-       c.relkind = 'p' OR c.relispartition
-         OR EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhparent = c.oid OR i.inhrelid = c.oid) AS partitioned,
+SELECT n.nspname AS schema, c.relname AS name, c.relkind = 'p' AS partitioned,
+       EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid OR (i.inhparent = c.oid AND c.relkind <> 'p'))
+         AS inherits,
        has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'REFERENCES') AS may_refer
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = to_regclass(%(name)s) AND c.relkind IN ('r', 'p')

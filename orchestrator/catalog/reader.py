@@ -22,6 +22,8 @@ from orchestrator.catalog import (
     EnumColumn,
     ForeignKey,
     Index,
+    Own,
+    Partition,
     Shape,
     Statistics,
     TableFacts,
@@ -150,7 +152,7 @@ def _new_table(connection: Connection, named: Table) -> TableFacts:
     if not schemas:
         raise SchemaNotFound(named.schema, named.name)
     table = Table(schemas[0]["name"], named.name)
-    parameters = {"schema": text(Identifier(table.schema)), "oid": 0}
+    parameters = {"schema": text(Identifier(table.schema)), "oid": 0, "tree": []}
     taken = scalar_set(connection, queries.TAKEN_NAMES, parameters) | scalar_set(
         connection, queries.TAKEN_TYPES, parameters
     )
@@ -176,14 +178,16 @@ def _new_table(connection: Connection, named: Table) -> TableFacts:
 def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, search_path: str) -> TableFacts:
     columns = _columns(connection, oid)
     renames = wanted.renames
-    parameters: dict[str, Any] = {"oid": oid, "schema": table.schema, "table": table.name}
+    partitions = fetch(connection, queries.TREE, {"oid": oid})
+    oids = [row["oid"] for row in partitions]
+    parameters: dict[str, Any] = {"oid": oid, "table": table.name, "partitions": oids, "tree": [oid, *oids]}
     rows = {
         "indexes": fetch(connection, queries.INDEXES, parameters),
         "constraints": fetch(connection, queries.CONSTRAINTS, parameters),
         "statistics": fetch(connection, queries.STATISTICS, parameters),
     }
     facts = fetch(connection, queries.TABLE, parameters)[0]
-    taken = scalar_set(connection, queries.TAKEN_NAMES, {"oid": oid, "schema": text(Identifier(table.schema))})
+    taken = scalar_set(connection, queries.TAKEN_NAMES, {**parameters, "schema": text(Identifier(table.schema))})
     there = [column.name for column in columns]
     successors = Successors()
     answered: dict[Question, Answer] = {}
@@ -192,7 +196,7 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
     keys = fetch(connection, queries.FOREIGN_KEYS, parameters)
     unfit_keys: dict[str, str] = {}
     # of what is refused anyway no clone is made
-    if facts["owned"] and not facts["partitioned"] and (renames or wanted.questions):
+    if facts["owned"] and (renames or wanted.questions):
         with cloned(connection, table):
             make_enums(connection, wanted.enums)
             made = [name for name in there if name in _made(wanted) and name not in renames]
@@ -254,10 +258,24 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
         publications=tuple(row["pubname"] for row in fetch(connection, queries.PUBLICATIONS, parameters)),
         taken_names=frozenset(taken),
         grants=tuple(map(_grant, fetch(connection, queries.TABLE_GRANTS, parameters))),
+        tree=tuple(_partition(row) for row in partitions),
+        **(_tree(connection, parameters) if facts["partitioned"] else {}),
         **facts,
         **(_uses(connection, table, parameters) if wanted.uses else {}),
         shape=_shape(connection, parameters) if wanted.shape else None,
     )
+
+
+def _partition(row: RowMapping) -> Partition:
+    return Partition(table=Table(row["schema"], row["name"]), leaf=row["leaf"], plain=row["kind"] in ("r", "p"))
+
+
+def _tree(connection: Connection, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "partition_key": tuple(row["attname"] for row in fetch(connection, queries.TREE_KEY, parameters)),
+        "expression_in_key": bool(scalar(connection, queries.EXPRESSION_IN_KEY, parameters)),
+        "own": tuple(Own(**row) for row in fetch(connection, queries.OWN, parameters)),
+    }
 
 
 def _denied(connection: Connection, oid: int, answered: Mapping[Question, Answer]) -> tuple[Denied, ...]:

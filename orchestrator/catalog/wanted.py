@@ -312,7 +312,9 @@ class ForeignKeyDefinition:
     """Of each column, and of that which it refers to."""
     equalities: tuple[Equality, ...]
     partitioned: bool
-    """Whether the table referred to is, or takes part in inheritance."""
+    """Whether the table referred to is."""
+    inherits: bool
+    """Whether it is a partition, or takes part in inheritance."""
     may_refer: bool
     """Whether our role may read it and refer to it."""
 

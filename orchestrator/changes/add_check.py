@@ -17,6 +17,8 @@ from phases.delta import Delta, TableConstraint
 class AddCheck(Change):
     """A check, added NOT VALID once every row keeps it, and validated while the application writes."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["add_check"]
     name: str = Field(min_length=1, description="the constraint's name")
     check: str = Field(min_length=1, description="SQL condition over the columns of a row")
@@ -61,6 +63,8 @@ class AddCheck(Change):
     def refusals(self, catalog: Catalog, plan: str) -> list[Refusal]:
         facts = catalog.table(self.table)
         found = [*table_refusals(facts), *new_name_refusals(facts, self.name)]
+        if self.no_inherit and facts.partitioned:
+            found.append((f'"{facts.display}" is partitioned: its rows are in its partitions', "leave no_inherit out"))
         if not self.enforced and catalog.server_version < 180000:
             return [*found, ("NOT ENFORCED needs PostgreSQL 18", "leave it out")]
         return [*found, *rejection(facts, self._question, f'check "{self.name}"')]

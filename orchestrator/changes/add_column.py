@@ -37,6 +37,8 @@ _COUNTING = ("smallint", "integer", "bigint")
 class AddColumn(Change):
     """A column is added: empty, with a default, computed from others, counting, or generated."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["add_column"]
     column: str = Field(min_length=1, description="the name of the new column")
     type: str = Field(min_length=1, description="its type, as in CREATE TABLE; serial types count")
@@ -228,6 +230,12 @@ class AddColumn(Change):
 
     def _refusals(self, facts: TableFacts, plan: str) -> Iterator[Refusal]:
         yield from table_refusals(facts)
+        if self.identity is not None and facts.partitioned:
+            yield (
+                f'"{self.column}" is an identity, and "{facts.display}" is partitioned: before PostgreSQL 17 its '
+                "partitions would not have it",
+                "take a serial type: it counts in all of them",
+            )
         default = facts.answers.get(self._default) if self._default else None
         if self.up is not None or self._counts or (isinstance(default, DefaultValue) and default.rewrites):
             yield from sync_refusals(facts, sync_of(facts, plan))

@@ -13,6 +13,8 @@ from orchestrator.objects import constraint_label, new_name_refusals, rejection
 from orchestrator.succession import Refusal, listed, table_refusals
 from phases.delta import Delta, ForeignKey
 
+NOT_VALID_OF_PARTITIONED = 180000
+"""From here on a foreign key out of a partitioned table can be added NOT VALID."""
 Action = Literal["no action", "restrict", "cascade", "set null", "set default"]
 
 
@@ -27,6 +29,8 @@ class Reference(BaseModel):
 
 class AddForeignKey(Change):
     """A foreign key, added NOT VALID once every row keeps it, and validated while the application writes."""
+
+    not_on_partitions: ClassVar[str | None] = None
 
     kind: Literal["add_foreign_key"]
     name: str = Field(min_length=1, description="the constraint's name")
@@ -83,6 +87,8 @@ class AddForeignKey(Change):
             set_columns=self.set_columns,
             deferral=self._question.deferral,
             inspected=answer.equalities,
+            by_leaf=facts.partitioned and catalog.server_version < NOT_VALID_OF_PARTITIONED,
+            to_partitioned=answer.partitioned,
             comment=self.comment,
         )
         return Delta(
@@ -98,11 +104,18 @@ class AddForeignKey(Change):
         answer = facts.answers.get(self._question)
         if isinstance(answer, ForeignKeyDefinition):
             other = f"{answer.references.schema}.{answer.references.name}"
-            if answer.partitioned:
+            if answer.inherits:
                 found.append(
                     (
-                        f'table "{other}" is partitioned, a partition, or takes part in inheritance',
-                        "not supported yet: such a key cannot be added NOT VALID on every version",
+                        f'table "{other}" is a partition, or takes part in inheritance',
+                        "let the key refer to the table at the top: rows of a child are not rows of its parent's key",
+                    )
+                )
+            if answer.partitioned and facts.partitioned:
+                found.append(
+                    (
+                        f'"{facts.display}" and "{other}" are both partitioned',
+                        "not supported yet: each partition would be tied to all partitions over there",
                     )
                 )
             if not answer.may_refer:

@@ -16,6 +16,8 @@ from phases.delta import Delta
 class AddPrimaryKey(KeyChange):
     """Its columns become NOT NULL by proof, a unique index is built beside the traffic and becomes the key."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["add_primary_key"]
 
     example: ClassVar[str] = """\

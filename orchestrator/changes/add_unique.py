@@ -19,6 +19,8 @@ from phases.delta import Delta
 class AddUnique(KeyChange):
     """A unique index is built beside the traffic, and becomes the constraint."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["add_unique"]
     nulls_not_distinct: bool = Field(default=False, description="PostgreSQL 15 and newer")
 

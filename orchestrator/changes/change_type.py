@@ -22,6 +22,8 @@ Conversion = Computed | Cast
 class ChangeType(Change):
     """A column gets another type. `up` computes its values, `down` the old ones; without them they are cast."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["change_type"]
     column: str = Field(min_length=1, description="the column")
     type: str = Field(min_length=1, description="the type it gets, as in CREATE TABLE")

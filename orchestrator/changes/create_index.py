@@ -18,6 +18,8 @@ from phases.delta import Delta, Index
 class CreateIndex(Change, IndexSpec):
     """A new index, with every property that an index can have."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["create_index"]
     name: str = Field(min_length=1, description="the index's name")
 

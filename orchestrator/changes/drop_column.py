@@ -20,6 +20,8 @@ from phases.delta import Delta, Fill, Sync
 class DropColumn(Change):
     """A column goes. `down` gives it a value in the rows of newer code, until older code is gone."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["drop_column"]
     column: str = Field(min_length=1, description="the column that goes at contract")
     down: str | None = Field(

@@ -18,6 +18,8 @@ from phases.delta import Delta, Dropped
 class DropConstraint(Change):
     """A check, unique, foreign key, exclusion or NOT NULL constraint goes, by its name."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["drop_constraint"]
     name: str = Field(min_length=1, description="the constraint's name")
     when: Literal["contract", "expand"] = Field(
@@ -67,7 +69,7 @@ class DropConstraint(Change):
         if constraint is not None:
             found += self._constraint_refusals(facts, constraint)
         elif key is not None:
-            found += self._key_refusals(key)
+            found += self._key_refusals(facts, key)
         else:
             found.append(missing(facts, "constraint", self.name, constraint_names(facts)))
         return found
@@ -118,6 +120,8 @@ class DropConstraint(Change):
                         "drop_constraint it first, in a plan of its own",
                     )
                 )
+        if constraint.kind == "not_null" and facts.partitioned:
+            found.append((f'"{facts.display}" is partitioned', "drop_not_null takes it away from all partitions"))
         if constraint.kind == "not_null":
             found += self._not_null_refusals(facts, constraint.columns)
         return found
@@ -133,8 +137,18 @@ class DropConstraint(Change):
             if column in bound
         ]
 
-    def _key_refusals(self, key: ForeignKey) -> list[Refusal]:
+    def _key_refusals(self, facts: TableFacts, key: ForeignKey) -> list[Refusal]:
         found = []
+        if self.when == "expand" and facts.partitioned:
+            found.append(
+                (
+                    f'foreign key "{self.name}" is that of a partitioned table: before PostgreSQL 18 an abort could '
+                    "only add it again under a lock that stops writers",
+                    "leave it until contract",
+                )
+            )
+        if facts.partitioned and key.partitioned:
+            found.append((f'foreign key "{self.name}" ties two partitioned tables together', "drop it by hand"))
         if not key.owned:
             found.append(
                 (

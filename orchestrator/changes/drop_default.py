@@ -16,6 +16,8 @@ from phases.delta import Delta, Setting
 class DropDefault(Change):
     """INSERTs that leave the column out get null, or fail, from contract on."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["drop_default"]
     column: str = Field(min_length=1, description="the column")
 

@@ -17,6 +17,8 @@ from phases.delta import Delta, Dropped
 class DropIndex(Change):
     """An index goes at contract, concurrently; until then nothing happens to it."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["drop_index"]
     name: str = Field(min_length=1, description="the index's name")
 

@@ -17,6 +17,8 @@ from phases.delta import Delta
 class DropNotNull(Change):
     """A column may be null."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["drop_not_null"]
     column: str = Field(min_length=1, description="the column that may be null afterwards")
 

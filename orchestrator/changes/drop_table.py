@@ -17,6 +17,8 @@ class DropTable(Change):
 
     whole: ClassVar[bool] = True
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["drop_table"]
 
     example: ClassVar[str] = """\

@@ -17,6 +17,8 @@ from phases.delta import Delta
 class MergeColumns(Change):
     """Columns give way to one, or to a smaller number. `up` computes the new ones, `down` the old ones."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["merge_columns"]
     columns: dict[str, str] = Field(
         alias="from",

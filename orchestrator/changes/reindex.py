@@ -17,6 +17,8 @@ from phases.delta import Delta
 class Reindex(Change):
     """An index that is bloated, or invalid, is built anew beside the traffic. Nothing that can be seen changes."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["reindex"]
     name: str = Field(min_length=1, description="the index's name")
 

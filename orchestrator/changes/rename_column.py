@@ -17,6 +17,8 @@ from phases.delta import Delta
 class RenameColumn(Change):
     """A column gets another name; values, type and all that hangs on it stay as they are."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["rename_column"]
     column: str = Field(alias="from", min_length=1, description="the column's name now")
     to: str = Field(min_length=1, description="its name afterwards")

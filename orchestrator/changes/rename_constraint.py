@@ -23,6 +23,8 @@ from phases.delta import Delta, Renamed
 class RenameConstraint(Change):
     """The name is changed at contract: until then older code may go by it."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["rename_constraint"]
     name: str = Field(alias="from", min_length=1, description="the constraint's name now")
     to: str = Field(min_length=1, description="its name afterwards; an index of it is renamed along")

@@ -23,6 +23,8 @@ class RenameTable(Change):
 
     whole: ClassVar[bool] = True
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["rename_table"]
     to: str = Field(min_length=1, description="its name afterwards, in the same schema, without quotes")
 

@@ -19,6 +19,8 @@ from phases.delta import Delta, Index
 class ReplaceIndex(Change, IndexSpec):
     """The new index is built beside the old one; at contract the old one goes, and the new one takes its name."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["replace_index"]
     name: str = Field(min_length=1, description="the index's name, before and after")
 

@@ -15,6 +15,8 @@ from phases.delta import Delta, Setting
 class SetComment(Change):
     """A comment becomes another, or goes."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["set_comment"]
     column: str | None = Field(default=None, min_length=1, description="the column; without it, the table")
     comment: str | None = Field(description="the text; null takes the comment away")

@@ -18,6 +18,8 @@ from phases.delta import Delta, Setting
 class SetDefault(Change):
     """INSERTs that leave the column out get another value from expand on."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["set_default"]
     column: str = Field(min_length=1, description="the column")
     default: str = Field(min_length=1, description="SQL expression, as in DEFAULT")

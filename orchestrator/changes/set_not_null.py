@@ -18,6 +18,8 @@ from phases.delta import Delta, Fill, Proof, Sync
 class SetNotNull(Change):
     """A column becomes NOT NULL. With `up`, nulls are filled: those that are there, and those that old code writes."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["set_not_null"]
     column: str = Field(min_length=1, description="the column that becomes NOT NULL")
     up: str | None = Field(

@@ -17,6 +17,8 @@ from phases.delta import Delta
 class SplitColumn(Change):
     """A column gives way to several. `up` computes each of them from it, `down` computes it from them."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["split_column"]
     column: str = Field(alias="from", min_length=1, description="the column that goes at contract")
     to: dict[str, ColumnSpec] = Field(min_length=2, description="the columns that it becomes, by name")

@@ -41,6 +41,8 @@ class UndoableStep(FinalStep):
 class Sql(Change):
     """Statements as they are, each with its lock and its undo. Refused where a kind does the same safely."""
 
+    not_on_partitions: ClassVar[str | None] = None
+
     kind: Literal["sql"]
     unsafe: str | None = Field(
         default=None, min_length=1, description="why they run although a kind does the same; kept in the history"

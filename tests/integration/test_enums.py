@@ -12,6 +12,7 @@ from psycopg.errors import LockNotAvailable
 from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier
 
+from orchestrator.compiler import compile_plan
 from orchestrator.context import Context
 from orchestrator.errors import CatalogDrifted, PlanRefused, StepFailed
 from orchestrator.planning import preview
@@ -205,6 +206,36 @@ def test_without_a_replacement_no_row_may_have_the_value(database: Database, tmp
     assert database.fetch("SELECT conname FROM pg_constraint WHERE conname LIKE '%without%'") == []
 
 
+def test_no_write_of_the_value_comes_between_while_indexes_are_built(database: Database, tmp_path: Path) -> None:
+    database.execute("CREATE INDEX ON t (a)")
+    migration = migrated(database, tmp_path, STRICT)
+    _, program, _ = preview(migration.context, migration.name)
+    titles = [placed.step.title.split(" t_")[0].split(" a_")[0] for placed in program.of(Phase.CONSTRAIN)]
+    ours = [title for title in titles if title in ("add check constraint", "validate", "create index")]
+    assert ours[0] == "add check constraint"
+    assert ours.index("validate") < ours.index("create index")
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_trigger_functions_that_cannot_be_compiled_anew_are_named(
+    ours: bool, database: Database, tmp_path: Path
+) -> None:
+    database.execute(
+        """
+        CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        CREATE TRIGGER mine AFTER INSERT ON t EXECUTE FUNCTION f()
+        """
+    )
+    migration = migrated(database, tmp_path, REMOVE)
+    plan, _, catalog = preview(migration.context, migration.name)
+    tables = {
+        name: replace(facts, triggers=tuple(replace(each, function_owned=ours) for each in facts.triggers))
+        for name, facts in catalog.tables.items()
+    }
+    warnings = compile_plan(plan, replace(catalog, tables=tables)).warnings
+    assert any('of trigger "mine" is not ours' in each for each in warnings) is not ours
+
+
 def test_contract_wants_the_check_that_no_row_has_the_value(database: Database, tmp_path: Path) -> None:
     database.execute("UPDATE t SET a = 'sad'; UPDATE u SET a = 'sad', all_of = NULL")
     migration = migrated(database, tmp_path, STRICT)
@@ -385,6 +416,9 @@ REFUSED: list[tuple[LiteralString, Change, str, str]] = [
         '"columns" has no new name for public.u.a',
         "remove_enum_value with replace",
     ),
+    ("CREATE TYPE feeling AS ENUM ('sad', 'so-so', 'glad')", RENAME, 'a type "public.feeling" already', "rename it"),
+    ("CREATE TYPE feeling AS ENUM ('other')", RENAME, 'a type "public.feeling" already', "rename it"),
+    ("CREATE TABLE feeling ()", RENAME, 'a type "public.feeling" already', "rename it"),
     ("", RENAME | {"to": "glad"}, 'has a value "glad" already', "give another name"),
     ("", RENAME | {"columns": {"t.a": "b", "x.a": "b"}}, '"x.a" is no column of enum "public.mood"', '"public.t.a"'),
 ]

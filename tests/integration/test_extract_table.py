@@ -387,6 +387,17 @@ def test_what_is_about_the_columns_alone_comes_along(create_database: CreateData
         ("id int PRIMARY KEY DEFERRABLE, bio text, face text", "", '"id" is no key of "public.users"'),
         ("id numeric PRIMARY KEY, bio text, face text", "", '"id" cannot be the key: values of type numeric may be'),
         ("id int PRIMARY KEY, bio text DEFAULT 'x', face text", "", 'column "bio" has a default'),
+        (
+            "id int PRIMARY KEY, bio text, face text); CREATE TRIGGER same BEFORE UPDATE ON users"
+            " FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger(",
+            "",
+            'trigger "same" of "public.users" would fire',
+        ),
+        (
+            "id int PRIMARY KEY, bio text, face text); GRANT TRIGGER ON users TO PUBLIC; CREATE TABLE other (a int",
+            "",
+            'PUBLIC may create triggers on "public.users"',
+        ),
         ("id int PRIMARY KEY, bio text CHECK (bio IS DISTINCT FROM NULL), face text", "", "refuses the rows of newer"),
         ("id int PRIMARY KEY, bio text, face text); CREATE TABLE profiles (a int", "", "already a relation or a type"),
         (

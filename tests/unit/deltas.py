@@ -610,3 +610,32 @@ def hostile() -> Delta:
             EnumValue(schema='sche"ma', type="mo'od", value="la\\st"),
         ),
     )
+
+
+def with_partitions() -> Delta:
+    """A column of a partitioned table that another one takes over from, a key, and an index that goes."""
+    table = Table('sche"ma', 'we"ird%1')
+    return replace(
+        plain(),
+        table=table,
+        partitioned=True,
+        not_null=("email_address",),
+        indexes=(
+            Index(name='i"ndex', old_name="users_email", unique=False, definition="USING btree (email_address)"),
+            Index(
+                name="one",
+                unique=True,
+                definition="USING btree (email_address) INCLUDE (city)",
+                tablespace="fast",
+                owned_by_constraint=True,
+                inspected=Duplicates(expressions=("email_address",)),
+                keys=("email_address",),
+                include=("city",),
+                nulls_not_distinct=True,
+            ),
+        ),
+        unique_keys=(UniqueKey(name="one", index="one", primary=False, deferral=" DEFERRABLE", comment="it's"),),
+        settings=(Setting(what="comment", column="city", value="new", before=None),),
+        drop_indexes=(Dropped(name="by_email", definition="USING btree (email)"),),
+        reindex=("by_city",),
+    )

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from phases import STEPS
-from phases.delta import Delta
+from phases import STEPS, index_tree
+from phases.delta import Delta, Table
 from phases.sql import catalog_sql, text
 from phases.step import (
     AwaitSnapshots,
     Batches,
     BuildIndex,
+    BuildIndexTree,
     DropIndex,
+    DropIndexTree,
     Inspect,
     LockMode,
     Outside,
@@ -25,10 +27,11 @@ from phases.step import (
     Reindex,
     Statement,
     Step,
+    Undo,
     Verify,
 )
 from phases.writes import write
-from tests.unit.deltas import hostile, partitioned, plain, relabelled, retyped, whole
+from tests.unit.deltas import hostile, partitioned, plain, relabelled, retyped, whole, with_partitions
 
 GOLDEN = Path(__file__).parent / "golden"
 DELTAS = {
@@ -38,6 +41,7 @@ DELTAS = {
     "retyped": retyped,
     "relabelled": relabelled,
     "partitioned": partitioned,
+    "with_partitions": with_partitions,
 }
 
 
@@ -51,10 +55,10 @@ def test_each_phase_renders_the_reviewed_sql(case: str, phase: Phase) -> None:
     assert rendered == path.read_text(encoding="utf-8")
 
 
-def shown(step: Step) -> Iterator[str]:
+def shown(step: Step | Undo) -> Iterator[str]:
     """A step as the golden files have it: title, lock class, locks, statements, then its undo."""
     yield f"-- {step.title}"
-    locks = ", ".join(f"{lock.mode} on {lock.relation}" for lock in step.locks)
+    locks = ", ".join(map(str, step.locks))
     yield f"-- {step.lock_class}: {locks or 'no lock'}"
     match step:
         case Statement():
@@ -69,6 +73,18 @@ def shown(step: Step) -> Iterator[str]:
             yield f"-- if it breaks off: {step.drop_sql};"
             if step.tablespace:
                 yield f"-- in tablespace {step.tablespace}"
+        case BuildIndexTree():
+            leaf, root = Table("other", "leaf"), Table(step.schema, step.name)
+            yield from (f"{statement};" for statement in index_tree.on_table(step).sql)
+            for each in (
+                index_tree.on_partitioned(step, Table("other", "part"), root),
+                index_tree.attach_leaf(step, leaf, root),
+            ):
+                yield from (f"-- {each.title}: {statement};" for statement in each.sql)
+            yield from (f"--   {line}" for line in shown(index_tree.on_leaf(step, leaf)))
+            yield from (f"{statement};" for statement in step.after)
+        case DropIndexTree():
+            yield f"{index_tree.drop_root(step, '-- all locks').sql[1]};"
         case DropIndex() | Outside() | Reindex():
             yield f"{step.sql};"
         case Inspect():
@@ -132,8 +148,8 @@ def creates(step: Step) -> bool:
 def test_every_undo_may_run_twice() -> None:
     for step in hostile_steps():
         for undo in step.undo:
-            if isinstance(undo, Inspect):
-                continue  # it only looks
+            if isinstance(undo, Inspect | DropIndexTree):
+                continue  # it only looks; or looks before each statement
             statements = undo.sql if isinstance(undo, Statement) else (undo.sql,)
             # DROP NOT NULL, VALIDATE and SET NOT NULL do not mind that it is so already
             repeatable = ("IF EXISTS", "DROP NOT NULL", "SET NOT NULL", "VALIDATE CONSTRAINT", " DEFAULT", "COMMENT ON")
@@ -147,6 +163,7 @@ def test_of_a_swap_only_the_exchange_itself_may_not_be_undone_twice() -> None:
     """It is noted in its own transaction."""
     for step in all_steps(retyped()):
         for undo in step.undo:
+            assert not isinstance(undo, DropIndexTree)
             statements = undo.sql if isinstance(undo, Statement) else (undo.sql,)
             assert undo is step.undo[-1] or "RENAME" not in "".join(statements), undo.title
 

@@ -92,6 +92,27 @@ ALLOWED = (
         files="(whole|partitioned)_expand$",
     ),
     Allowed(
+        "require-concurrent-index-creation",
+        "that of a partitioned table itself holds no row; those of its partitions are built concurrently",
+        statement="ON ONLY",
+        files="^with_partitions_constrain$",
+    ),
+    *(
+        Allowed(
+            rule,
+            "that of a partitioned table itself reads no row; partitions get theirs over indexes built concurrently",
+            statement="^ALTER TABLE ONLY",
+            files="^with_partitions_constrain$",
+        )
+        for rule in ("constraint-missing-not-valid", "disallowed-unique-constraint")
+    ),
+    Allowed(
+        "require-concurrent-index-deletion",
+        "PostgreSQL cannot drop the index of a partitioned table concurrently; all locks are had before it begins",
+        statement="^DROP INDEX IF EXISTS",
+        files="^with_partitions_",
+    ),
+    Allowed(
         "ban-drop-not-null",
         "what the plan asks for: newer code leaves the column out, and constrain or abort has its own way back",
         files="_expand$",

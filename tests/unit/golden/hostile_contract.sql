@@ -41,8 +41,8 @@ ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "count" DROP DEFAULT;
 LOCK TABLE "sche""ma"."we""ird%1" IN ACCESS EXCLUSIVE MODE;
 DO '
 BEGIN
-  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = ''"sche""ma"."we""ird%1"''::regclass AND tgname = ''zzzz"trigger''
-                 AND tgenabled IN (''O'', ''A'')) THEN
+  IF EXISTS (SELECT ''"sche""ma"."we""ird%1"''::regclass AS relid UNION SELECT relid FROM pg_catalog.pg_partition_tree(''"sche""ma"."we""ird%1"''::regclass)
+             EXCEPT SELECT tgrelid FROM pg_catalog.pg_trigger WHERE tgname = ''zzzz"trigger'' AND tgenabled IN (''O'', ''A'')) THEN
     RAISE EXCEPTION ''trigger zzzz"trigger is gone or disabled: what was written since may differ'' USING ERRCODE = ''object_not_in_prerequisite_state'';
   END IF;
 END
@@ -79,8 +79,8 @@ ALTER STATISTICS "sche""ma"."stat_next" RENAME TO "stat";
 LOCK TABLE "sche""ma"."we""ird%1" IN ACCESS EXCLUSIVE MODE;
 DO '
 BEGIN
-  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = ''"sche""ma"."we""ird%1"''::regclass AND tgname = ''Orches"trator%''
-                 AND tgenabled IN (''O'', ''A'')) THEN
+  IF EXISTS (SELECT ''"sche""ma"."we""ird%1"''::regclass AS relid UNION SELECT relid FROM pg_catalog.pg_partition_tree(''"sche""ma"."we""ird%1"''::regclass)
+             EXCEPT SELECT tgrelid FROM pg_catalog.pg_trigger WHERE tgname = ''Orches"trator%'' AND tgenabled IN (''O'', ''A'')) THEN
     RAISE EXCEPTION ''trigger Orches"trator%% is gone or disabled: what was written since may differ'' USING ERRCODE = ''object_not_in_prerequisite_state'';
   END IF;
 END
@@ -88,8 +88,8 @@ END
 LOCK TABLE "public"."select" IN ACCESS EXCLUSIVE MODE;
 DO '
 BEGIN
-  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = ''"public"."select"''::regclass AND tgname = ''Orchestrator_back''
-                 AND tgenabled IN (''O'', ''A'')) THEN
+  IF EXISTS (SELECT ''"public"."select"''::regclass AS relid UNION SELECT relid FROM pg_catalog.pg_partition_tree(''"public"."select"''::regclass)
+             EXCEPT SELECT tgrelid FROM pg_catalog.pg_trigger WHERE tgname = ''Orchestrator_back'' AND tgenabled IN (''O'', ''A'')) THEN
     RAISE EXCEPTION ''trigger Orchestrator_back is gone or disabled: what was written since may differ'' USING ERRCODE = ''object_not_in_prerequisite_state'';
   END IF;
 END

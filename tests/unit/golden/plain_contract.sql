@@ -8,8 +8,8 @@ SELECT "id" FROM "public"."users" AS new WHERE pg_catalog.record_image_ne(ROW("n
 LOCK TABLE "public"."users" IN ACCESS EXCLUSIVE MODE;
 DO '
 BEGIN
-  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = ''"public"."users"''::regclass AND tgname = ''zzzz_orchestrator_rename_email''
-                 AND tgenabled IN (''O'', ''A'')) THEN
+  IF EXISTS (SELECT ''"public"."users"''::regclass AS relid UNION SELECT relid FROM pg_catalog.pg_partition_tree(''"public"."users"''::regclass)
+             EXCEPT SELECT tgrelid FROM pg_catalog.pg_trigger WHERE tgname = ''zzzz_orchestrator_rename_email'' AND tgenabled IN (''O'', ''A'')) THEN
     RAISE EXCEPTION ''trigger zzzz_orchestrator_rename_email is gone or disabled: what was written since may differ'' USING ERRCODE = ''object_not_in_prerequisite_state'';
   END IF;
 END

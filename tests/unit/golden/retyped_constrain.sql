@@ -61,8 +61,8 @@ ALTER TABLE "sche""ma"."we""ird%1" DROP CONSTRAINT IF EXISTS "par""ent";
 LOCK TABLE "sche""ma"."we""ird%1" IN ACCESS EXCLUSIVE MODE;
 DO '
 BEGIN
-  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = ''"sche""ma"."we""ird%1"''::regclass AND tgname = ''zzzz"trigger''
-                 AND tgenabled IN (''O'', ''A'')) THEN
+  IF EXISTS (SELECT ''"sche""ma"."we""ird%1"''::regclass AS relid UNION SELECT relid FROM pg_catalog.pg_partition_tree(''"sche""ma"."we""ird%1"''::regclass)
+             EXCEPT SELECT tgrelid FROM pg_catalog.pg_trigger WHERE tgname = ''zzzz"trigger'' AND tgenabled IN (''O'', ''A'')) THEN
     RAISE EXCEPTION ''trigger zzzz"trigger is gone or disabled: what was written since may differ'' USING ERRCODE = ''object_not_in_prerequisite_state'';
   END IF;
 END
@@ -141,8 +141,8 @@ ALTER FUNCTION "sche""ma"."it's%1"() COST 100.0;
 --   LOCK TABLE "sche""ma"."we""ird%1" IN ACCESS EXCLUSIVE MODE;
 --   DO '
 --   BEGIN
---     IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = ''"sche""ma"."we""ird%1"''::regclass AND tgname = ''zzzz"trigger''
---                    AND tgenabled IN (''O'', ''A'')) THEN
+--     IF EXISTS (SELECT ''"sche""ma"."we""ird%1"''::regclass AS relid UNION SELECT relid FROM pg_catalog.pg_partition_tree(''"sche""ma"."we""ird%1"''::regclass)
+--                EXCEPT SELECT tgrelid FROM pg_catalog.pg_trigger WHERE tgname = ''zzzz"trigger'' AND tgenabled IN (''O'', ''A'')) THEN
 --       RAISE EXCEPTION ''trigger zzzz"trigger is gone or disabled: what was written since may differ'' USING ERRCODE = ''object_not_in_prerequisite_state'';
 --     END IF;
 --   END

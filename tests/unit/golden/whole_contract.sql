@@ -21,8 +21,8 @@ ALTER TABLE "sche""ma"."we""ird%1" RENAME TO "new""%s";
 LOCK TABLE "sche""ma"."we""ird%1" IN ACCESS EXCLUSIVE MODE;
 DO '
 BEGIN
-  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = ''"sche""ma"."we""ird%1"''::regclass AND tgname = ''Orches"trator%''
-                 AND tgenabled IN (''O'', ''A'')) THEN
+  IF EXISTS (SELECT ''"sche""ma"."we""ird%1"''::regclass AS relid UNION SELECT relid FROM pg_catalog.pg_partition_tree(''"sche""ma"."we""ird%1"''::regclass)
+             EXCEPT SELECT tgrelid FROM pg_catalog.pg_trigger WHERE tgname = ''Orches"trator%'' AND tgenabled IN (''O'', ''A'')) THEN
     RAISE EXCEPTION ''trigger Orches"trator%% is gone or disabled: what was written since may differ'' USING ERRCODE = ''object_not_in_prerequisite_state'';
   END IF;
 END
@@ -30,8 +30,8 @@ END
 LOCK TABLE "o""ther"."mo%s've" IN ACCESS EXCLUSIVE MODE;
 DO '
 BEGIN
-  IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = ''"o""ther"."mo%s''''ve"''::regclass AND tgname = ''Orchestrator_back''
-                 AND tgenabled IN (''O'', ''A'')) THEN
+  IF EXISTS (SELECT ''"o""ther"."mo%s''''ve"''::regclass AS relid UNION SELECT relid FROM pg_catalog.pg_partition_tree(''"o""ther"."mo%s''''ve"''::regclass)
+             EXCEPT SELECT tgrelid FROM pg_catalog.pg_trigger WHERE tgname = ''Orchestrator_back'' AND tgenabled IN (''O'', ''A'')) THEN
     RAISE EXCEPTION ''trigger Orchestrator_back is gone or disabled: what was written since may differ'' USING ERRCODE = ''object_not_in_prerequisite_state'';
   END IF;
 END

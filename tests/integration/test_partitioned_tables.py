@@ -1,0 +1,478 @@
+"""Kinds on partitioned tables of two levels: partitions follow, whenever they come, and what is their own is kept."""
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from threading import Thread
+from time import monotonic
+from typing import LiteralString
+
+import psycopg
+import pytest
+from psycopg.sql import SQL
+
+from orchestrator.context import Context
+from orchestrator.errors import LockNotObtained, NotVerified, PlanRefused, StepFailed
+from orchestrator.report import Reporter
+from orchestrator.settings import Settings
+from phases.delta import Table
+from phases.partitions import lock_tree
+from phases.step import LockMode, Phase
+from tests.fixtures.database import CreateDatabase, Database
+from tests.fixtures.locks import holding, wait_until
+from tests.fixtures.runs import Migration, init
+
+LOGS: LiteralString = """
+CREATE TABLE logs (id int, day int, email text NOT NULL, n int DEFAULT 7 NOT NULL, seen int, note varchar(9),
+  PRIMARY KEY (id, day))
+  PARTITION BY RANGE (day);
+CREATE TABLE logs_1 PARTITION OF logs FOR VALUES FROM (0) TO (10);
+CREATE TABLE "we""ird%1" PARTITION OF logs FOR VALUES FROM (10) TO (20) PARTITION BY LIST (day);
+CREATE TABLE "order" PARTITION OF "we""ird%1" DEFAULT;
+CREATE TABLE logs_3 (note varchar(9), seen int, n int DEFAULT 7 NOT NULL,
+  email text CONSTRAINT logs_email_not_null NOT NULL, day int NOT NULL, id int NOT NULL);
+ALTER TABLE logs ATTACH PARTITION logs_3 FOR VALUES FROM (20) TO (30);
+CREATE INDEX logs_email ON logs (email) WHERE email <> '%';
+ALTER TABLE logs ADD CONSTRAINT "has @" CHECK (email LIKE '%@%');
+INSERT INTO logs SELECT g, g % 30, 'u' || g || '@x', g, g FROM generate_series(1, 300) g;
+"""
+EMAIL_SUCCEEDED: LiteralString = """
+ALTER TABLE logs ADD address text;
+UPDATE logs SET address = email;
+ALTER TABLE logs ALTER address SET NOT NULL, ADD CONSTRAINT "has @2" CHECK (address LIKE '%@%');
+ALTER TABLE logs DROP email;
+ALTER TABLE logs RENAME CONSTRAINT "has @2" TO "has @";
+"""
+
+
+def tree(name: LiteralString, on: LiteralString, unique: LiteralString = "") -> LiteralString:
+    """An index under the names that its parts get here."""
+    parts = (("logs_1", "logs"), ('"we""ird%1"', "logs"), ('"order"', '"we""ird%1"'), ("logs_3", "logs"))
+    sql: LiteralString = f"CREATE {unique} INDEX {name} ON ONLY logs {on};"
+    for part, parent in parts:
+        own, parents = part.strip('"'), parent.strip('"')
+        index = f'"{own}_{name}"'
+        above = name if parent == "logs" else f'"{parents}_{name}"'
+        sql += f"CREATE {unique} INDEX {index} ON ONLY {part} {on}; ALTER INDEX {above} ATTACH PARTITION {index};"
+    return sql
+
+
+# what a plan asks of logs, and how its outcome would come about on a table that nobody uses
+KINDS: dict[str, tuple[str, LiteralString]] = {
+    "add_column": (
+        "{kind: add_column, column: 'a b', type: int, default: '1', not_null: true}",
+        'ALTER TABLE logs ADD "a b" int DEFAULT 1 NOT NULL',
+    ),
+    "add_serial": ("{kind: add_column, column: c, type: serial}", "ALTER TABLE logs ADD c serial"),
+    "set_default": ("{kind: set_default, column: n, default: '8'}", "ALTER TABLE logs ALTER n SET DEFAULT 8"),
+    "drop_default": ("{kind: drop_default, column: n}", "ALTER TABLE logs ALTER n DROP DEFAULT"),
+    "set_comment": ("{kind: set_comment, column: n, comment: x}", "COMMENT ON COLUMN logs.n IS 'x'"),
+    "set_not_null": ("{kind: set_not_null, column: seen}", "ALTER TABLE logs ALTER seen SET NOT NULL"),
+    "drop_not_null": ("{kind: drop_not_null, column: email}", "ALTER TABLE logs ALTER email DROP NOT NULL"),
+    "drop_column": ("{kind: drop_column, column: email, down: \"'@'\"}", "ALTER TABLE logs DROP email"),
+    "rename_column": (
+        "{kind: rename_column, from: email, to: address}",
+        EMAIL_SUCCEEDED + tree("logs_address", "(address) WHERE address <> '%'"),
+    ),
+    "split_column": (
+        "{kind: split_column, from: seen, to: {a: {type: int, up: seen}, b: {type: int, up: seen}}, down: a}",
+        "ALTER TABLE logs ADD a int, ADD b int; ALTER TABLE logs DROP seen",
+    ),
+    "change_type": (
+        "{kind: change_type, column: n, type: bigint}",
+        "ALTER TABLE logs DROP n; ALTER TABLE logs ADD n bigint DEFAULT 7 NOT NULL",
+    ),
+    "change_type in place": (
+        "{kind: change_type, column: note, type: text}",
+        "ALTER TABLE logs ALTER note TYPE text",
+    ),
+    "create_index": ("{kind: create_index, name: by_n, columns: [n]}", tree("by_n", "(n)")),
+    "create_unique_index": (
+        "{kind: create_index, name: by_n, columns: [n, day], unique: true}",
+        tree("by_n", "(n, day)", "UNIQUE"),
+    ),
+    "drop_index": ("{kind: drop_index, name: logs_email}", "DROP INDEX logs_email"),
+    "reindex": ("{kind: reindex, name: logs_email}", "SELECT"),
+    "add_check": (
+        "{kind: add_check, name: 'is ok', check: n > 0}",
+        'ALTER TABLE logs ADD CONSTRAINT "is ok" CHECK (n > 0)',
+    ),
+    "drop_constraint": ("{kind: drop_constraint, name: has @}", 'ALTER TABLE logs DROP CONSTRAINT "has @"'),
+    "lift a constraint": (
+        "{kind: drop_constraint, name: has @, when: expand}",
+        'ALTER TABLE logs DROP CONSTRAINT "has @"',
+    ),
+    "rename_constraint": (
+        "{kind: rename_constraint, from: has @, to: '@'}",
+        'ALTER TABLE logs RENAME CONSTRAINT "has @" TO "@"',
+    ),
+    "drop_table": ("{kind: drop_table}", "DROP TABLE logs"),
+    "rename_table": ("{kind: rename_table, to: log}", "ALTER TABLE logs RENAME TO log"),
+}
+
+
+@pytest.fixture
+def logs(create_database: CreateDatabase) -> Database:
+    database = create_database(init)
+    database.execute(LOGS)
+    return database
+
+
+def migration(
+    change: str, database: Database, folder: Path, reporter: Reporter | None = None, *, name: str = "change"
+) -> Migration:
+    where = "" if "table: visits" in change else "table: logs, "
+    Migration.of(f"name: {name}\nchanges:\n  - {{{where}{change[1:]}\n", database, folder)
+    settings = Settings(database_url=database.dsn, plans=folder, lock_timeout_ms=300, lock_budget_s=1)
+    return Migration(Context(settings, reporter or Reporter()), name)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_abort_brings_back_what_was_and_contract_what_was_asked_for(
+    kind: str, logs: Database, create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    change, sql = KINDS[kind]
+    expected = create_database()
+    expected.execute(LOGS)
+    expected.execute(SQL(sql))
+    before, run = logs.dump(), migration(change, logs, tmp_path)
+    run.advance(Phase.CONSTRAIN)
+    run.abort(confirm_loss=True)
+    assert logs.dump() == before
+    run.advance(Phase.CONTRACT)
+    assert logs.dump() == expected.dump()
+    invalid = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid"
+    assert logs.fetch(invalid) == []
+
+
+# keys of their own: they have nothing like them in one statement
+def test_a_unique_constraint_and_a_primary_key_are_built_leaf_by_leaf_and_hold_for_later_partitions(
+    logs: Database, tmp_path: Path
+) -> None:
+    unique = migration("{kind: add_unique, name: one, columns: [n, day]}", logs, tmp_path)
+    before = logs.dump()
+    unique.advance(Phase.CONSTRAIN)
+    unique.abort()
+    assert logs.dump() == before
+    unique.advance(Phase.CONTRACT)
+    logs.execute("ALTER TABLE logs DROP CONSTRAINT logs_pkey")
+    primary = migration("{kind: add_primary_key, name: key, columns: [id, day]}", logs, tmp_path, name="second")
+    primary.advance(Phase.CONSTRAIN)
+    logs.execute("CREATE TABLE logs_4 PARTITION OF logs FOR VALUES FROM (30) TO (40)")
+    keys = "SELECT conrelid::regclass::text FROM pg_constraint WHERE contype = '{}' AND connamespace = 2200"
+    parts = [('"order"',), ('"we""ird%1"',), ("logs",), ("logs_1",), ("logs_3",), ("logs_4",)]
+    for kind in ("u", "p"):
+        assert sorted(logs.fetch(SQL(keys).format(SQL(kind)))) == parts
+
+
+def test_duplicates_are_found_and_named_before_anything_is_built(logs: Database, tmp_path: Path) -> None:
+    logs.execute("UPDATE logs SET n = 1 WHERE id IN (5, 35)")
+    before = logs.dump()
+    with pytest.raises(StepFailed) as stopped:
+        migration("{kind: add_unique, name: one, columns: [n, day]}", logs, tmp_path).advance(Phase.CONSTRAIN)
+    rows = "row id=5, day=5, duplicate='1, 5'\n  row id=35, day=5, duplicate='1, 5'"
+    assert stopped.value.message == f"look for duplicates that one forbids: there are some\n  {rows}"
+    assert logs.dump() == before
+
+
+CITIES: LiteralString = "CREATE TABLE cities (n int PRIMARY KEY); INSERT INTO cities SELECT generate_series(1, 400);"
+LIVES_IN = "{kind: add_foreign_key, name: 'lives in', columns: [seen], references: {table: cities}}"
+VALIDATED = "SELECT conrelid::regclass::text FROM pg_constraint WHERE conname = 'lives in' AND convalidated ORDER BY 1"
+
+
+@pytest.mark.matrix
+def test_a_foreign_key_out_of_a_partitioned_table_is_validated_beside_the_traffic(
+    logs: Database, create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    logs.execute(CITIES)
+    expected = create_database()
+    expected.execute(SQL(LOGS + CITIES))
+    expected.execute('ALTER TABLE logs ADD CONSTRAINT "lives in" FOREIGN KEY (seen) REFERENCES cities')
+    before, run = logs.dump(), migration(LIVES_IN, logs, tmp_path)
+    run.advance(Phase.CONSTRAIN)
+    assert logs.fetch(VALIDATED) == [('"order"',), ('"we""ird%1"',), ("logs",), ("logs_1",), ("logs_3",)]
+    run.abort()
+    assert logs.dump() == before
+    run.advance(Phase.CONTRACT)
+    assert logs.dump() == expected.dump()
+    logs.execute("ALTER TABLE logs DETACH PARTITION logs_3")
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        logs.execute("UPDATE logs SET seen = 0 WHERE id = 5")
+
+
+@pytest.mark.matrix
+def test_rows_of_any_partition_that_break_a_foreign_key_are_named(logs: Database, tmp_path: Path) -> None:
+    logs.execute(CITIES)
+    logs.execute("UPDATE logs SET seen = 0 WHERE id IN (5, 25)")
+    before = logs.dump()
+    with pytest.raises(StepFailed, match="row id=25, day=25"):
+        migration(LIVES_IN, logs, tmp_path).advance(Phase.CONSTRAIN)
+    assert logs.dump() == before
+
+
+def test_a_foreign_key_into_a_partitioned_table(
+    logs: Database, create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    visits: LiteralString = "CREATE TABLE visits (log int, day int); INSERT INTO visits VALUES (5, 5), (12, 12);"
+    logs.execute(visits)
+    expected = create_database()
+    expected.execute(SQL(LOGS + visits))
+    expected.execute("ALTER TABLE visits ADD CONSTRAINT of FOREIGN KEY (log, day) REFERENCES logs")
+    change = "{table: visits, kind: add_foreign_key, name: of, columns: [log, day], references: {table: logs}}"
+    before, run = logs.dump(), migration(change, logs, tmp_path)
+    run.advance(Phase.CONSTRAIN)
+    run.abort()
+    assert logs.dump() == before
+    run.advance(Phase.CONTRACT)
+    assert logs.dump() == expected.dump()
+    gone = migration("{table: visits, kind: drop_constraint, name: of}", logs, tmp_path, name="second")
+    gone.advance(Phase.CONTRACT)
+    assert logs.dump() == before
+
+
+class Meddler(Reporter):
+    """Does something once, when a step whose title begins so is done."""
+
+    def __init__(self, step: str, meddle: Callable[[], object]) -> None:
+        self._step, self._meddle, self._done = step, meddle, False
+
+    def step_done(self, title: str, seconds: float, waited_ms: float) -> None:
+        if title.startswith(self._step) and not self._done:
+            self._done = True
+            self._meddle()
+
+
+LATE: LiteralString = """
+CREATE TABLE late (LIKE logs INCLUDING ALL);
+INSERT INTO late (id, day, email) SELECT g, 40, 'late@x' FROM generate_series(400, 409) g;
+"""
+
+
+class Crash(Exception):
+    """As if the process had died."""
+
+
+class Crashing(Reporter):
+    """Dies when so many statements are done."""
+
+    def __init__(self, after: int) -> None:
+        self._left = after
+
+    def step_done(self, title: str, seconds: float, lock_wait_ms: float) -> None:
+        self._left -= 1
+        if self._left == 0:
+            raise Crash
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(
+    "change",
+    [
+        "{kind: create_index, name: by_n, columns: [n]}",
+        "{kind: add_unique, name: one, columns: [n, day]}",
+        LIVES_IN,
+    ],
+)
+def test_what_is_done_partition_by_partition_goes_on_after_a_crash_and_can_be_undone_after_one(
+    change: str, logs: Database, tmp_path: Path, rng: Random
+) -> None:
+    logs.execute(CITIES)
+    before, run = logs.dump(), migration(change, logs, tmp_path)
+
+    def crashes(after: int) -> bool:
+        try:
+            Migration(Context(run.context.settings, Crashing(after)), run.name).advance(Phase.CONSTRAIN)
+        except Crash:
+            return True
+        return False
+
+    assert crashes(after=rng.randint(1, 3))
+    run.abort()
+    assert logs.dump() == before
+    crashed = 0
+    while crashes(after=1 + crashed % 2):
+        crashed += 1
+    assert crashed >= 2
+    assert logs.fetch("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == [(0,)]
+    assert logs.fetch("SELECT count(*) FROM pg_constraint WHERE NOT convalidated AND connamespace = 2200") == [(0,)]
+    run.abort()
+    assert logs.dump() == before
+
+
+ATTACH = "ALTER TABLE logs ATTACH PARTITION late FOR VALUES FROM (40) TO (50)"
+ADDED = "{kind: add_column, column: address, type: text, up: upper(email), not_null: true}"
+WRONG = "SELECT count(*) FROM logs WHERE address IS DISTINCT FROM upper(email)"
+NULLABLE = ADDED.replace(", not_null: true", "")
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("phase", [Phase.EXPAND, Phase.DUAL_WRITE, Phase.BACKFILL, Phase.CONSTRAIN])
+def test_old_rows_of_a_partition_that_is_attached_after_any_phase_are_brought_into_step(
+    phase: Phase, logs: Database, tmp_path: Path
+) -> None:
+    run = migration(NULLABLE, logs, tmp_path)
+    run.advance(phase)
+    logs.execute(LATE)
+    logs.execute(ATTACH)
+    run.advance(Phase.CONTRACT)
+    assert logs.fetch(WRONG) == [(0,)]
+
+
+def test_what_a_partition_brings_after_the_last_comparison_stops_contract_before_anything_is_lost(
+    logs: Database, tmp_path: Path
+) -> None:
+    run = migration("{kind: rename_column, from: email, to: address}", logs, tmp_path)
+    run.advance(Phase.CONSTRAIN)
+    logs.execute("ALTER TABLE logs ALTER address DROP NOT NULL")
+    logs.execute(LATE)
+    meddler = Meddler("verify", lambda: logs.execute(ATTACH))
+    meddled = Migration(Context(run.context.settings, meddler), run.name)
+    with pytest.raises(NotVerified, match="10 rows differ"):
+        meddled.advance(Phase.CONTRACT)
+    assert logs.fetch("SELECT count(email) FROM logs") == [(310,)]
+    run.advance(Phase.CONTRACT)
+    assert logs.fetch("SELECT count(address) FROM logs") == [(310,)]
+
+
+def test_partitions_that_come_while_indexes_are_built_get_theirs_and_those_that_go_do_not_stop_it(
+    logs: Database, tmp_path: Path
+) -> None:
+    def meddle() -> None:
+        logs.execute("ALTER TABLE logs DETACH PARTITION logs_3")
+        logs.execute("CREATE TABLE logs_4 PARTITION OF logs FOR VALUES FROM (30) TO (40)")
+
+    change = "{kind: create_index, name: by_n, columns: [n]}"
+    run = migration(change, logs, tmp_path, Meddler("create index", meddle))
+    run.advance(Phase.CONSTRAIN)
+    valid = (
+        "SELECT bool_and(indisvalid), count(*) FROM pg_index"
+        " WHERE indexrelid IN (SELECT relid FROM pg_partition_tree('by_n'))"
+    )
+    assert logs.fetch(valid) == [(True, 5)]
+
+
+def test_a_detached_partition_loses_our_trigger(logs: Database, tmp_path: Path) -> None:
+    run = migration(ADDED, logs, tmp_path)
+    run.advance(Phase.CONSTRAIN)
+    logs.execute("ALTER TABLE logs DETACH PARTITION logs_3")
+    assert logs.fetch("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'logs_3'::regclass") == [(0,)]
+    run.advance(Phase.CONTRACT)
+
+
+def test_a_trigger_that_is_off_on_one_partition_stops_contract(logs: Database, tmp_path: Path) -> None:
+    run = migration("{kind: rename_column, from: email, to: address}", logs, tmp_path)
+    run.advance(Phase.CONSTRAIN)
+    off = Meddler("verify", lambda: logs.execute('ALTER TABLE "order" DISABLE TRIGGER USER'))
+    with pytest.raises(StepFailed, match="is gone or disabled"):
+        Migration(Context(run.context.settings, off), run.name).advance(Phase.CONTRACT)
+    assert logs.fetch("SELECT count(email) FROM logs") == [(300,)]
+
+
+def test_a_lock_on_one_partition_is_given_up_for_and_leaves_nothing_behind(logs: Database, tmp_path: Path) -> None:
+    before = logs.dump()
+    with holding(logs, SQL('LOCK TABLE "order" IN ACCESS SHARE MODE')), pytest.raises(LockNotObtained):
+        migration(ADDED, logs, tmp_path).advance(Phase.EXPAND)
+    assert logs.dump() == before
+
+
+HELD = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'logs_1'::regclass AND mode = 'RowExclusiveLock')"
+
+
+def test_an_enum_of_a_partitioned_table_gets_values_and_loses_none(logs: Database, tmp_path: Path) -> None:
+    logs.execute("CREATE TYPE mood AS ENUM ('good'); ALTER TABLE logs ADD mood mood")
+    plan = "name: {kind}\nchanges:\n  - {{kind: {kind}, type: mood, {rest}}}\n"
+    Migration.of(plan.format(kind="add_enum_value", rest="value: bad"), logs, tmp_path).advance(Phase.CONTRACT)
+    renamed = "from: bad, to: x, new_type: mood2, columns: {logs.mood: temper}"
+    for kind, rest in (("remove_enum_value", "value: bad"), ("rename_enum_value", renamed)):
+        with pytest.raises(PlanRefused, match="does not work on partitioned tables yet"):
+            Migration.of(plan.format(kind=kind, rest=rest), logs, tmp_path).advance(Phase.EXPAND)
+
+
+def test_columns_are_moved_neither_from_a_partitioned_table_nor_to_one(logs: Database, tmp_path: Path) -> None:
+    logs.execute("CREATE TABLE others (id int PRIMARY KEY, word text); ALTER TABLE logs DROP CONSTRAINT logs_pkey")
+    plan = "name: move\nchanges:\n  - {{kind: move_column, table: {}, columns: [{}], to: {}, key: {{id: id}}}}\n"
+    for names in (("logs", "note", "others"), ("others", "word", "logs")):
+        with pytest.raises(PlanRefused, match="move_column does not work on partitioned tables yet"):
+            Migration.of(plan.format(*names), logs, tmp_path).advance(Phase.EXPAND)
+
+
+LOCK_LOGS = SQL(lock_tree(Table("public", "logs"), LockMode.ACCESS_EXCLUSIVE))
+
+
+def test_all_partitions_are_locked_and_together_waited_for_no_longer_than_one(logs: Database) -> None:
+    def hold_for_a_while() -> None:
+        with logs.connect(autocommit=False) as connection:
+            connection.execute("LOCK TABLE logs_1 IN ROW EXCLUSIVE MODE")
+            connection.execute("SELECT pg_sleep(1.6)")
+
+    with holding(logs, SQL('LOCK TABLE "order" IN ROW EXCLUSIVE MODE')), logs.connect(autocommit=False) as connection:
+        connection.execute("SET LOCAL lock_timeout = '2s'")
+        holder = Thread(target=hold_for_a_while)
+        holder.start()
+        wait_until(lambda: logs.fetch(HELD) == [(True,)], what="logs_1 is held")
+        started = monotonic()
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            connection.execute(LOCK_LOGS)
+        assert monotonic() - started < 3
+        holder.join()
+    with logs.connect(autocommit=False) as connection:
+        connection.execute("SET LOCAL lock_timeout = '2s'")
+        connection.execute(LOCK_LOGS)
+        locked = connection.execute(
+            "SELECT relation::regclass::text FROM pg_locks WHERE pid = pg_backend_pid()"
+            " AND mode = 'AccessExclusiveLock' AND relation IS NOT NULL ORDER BY 1"
+        ).fetchall()
+        assert connection.execute("SHOW lock_timeout").fetchall() == [("2s",)]
+    assert locked == [('"order"',), ('"we""ird%1"',), ("logs",), ("logs_1",), ("logs_3",)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "change", "reason"),
+    [
+        ("SELECT", "{kind: rename_column, from: day, to: d}", '"day" is part of the partition key of "public.logs"'),
+        (
+            "SELECT",
+            "{kind: rename_column, from: id, to: d}",
+            'constraint "logs_pkey" of partitioned table "public.logs" has "id"',
+        ),
+        (
+            "SELECT",
+            "{kind: create_index, name: i, columns: [n], unique: true}",
+            'index "i" cannot be unique without "day"',
+        ),
+        ("SELECT", "{kind: add_column, column: c, type: int, identity: always}", '"c" is an identity'),
+        (
+            "ALTER TABLE logs_1 ALTER n SET DEFAULT 3",
+            "{kind: set_default, column: n, default: '8'}",
+            'partition "public.logs_1" has another default of "n"',
+        ),
+        (
+            'CREATE INDEX own ON "order" (email)',
+            "{kind: drop_column, column: email}",
+            'partition "public."order"" has index "own" of its own',
+        ),
+        (
+            "COMMENT ON COLUMN logs_3.email IS 'x'",
+            "{kind: rename_column, from: email, to: address}",
+            "privileges, a comment or settings of its own",
+        ),
+        (
+            "CREATE VIEW v AS SELECT email FROM logs_1",
+            "{kind: drop_column, column: email}",
+            'view "public.v" names column "email"',
+        ),
+        (
+            "CREATE TABLE x (LIKE logs); CREATE INDEX ON logs (seen)",
+            "{kind: add_check, name: c, check: 'true', no_inherit: true}",
+            "is partitioned: its rows are in its partitions",
+        ),
+    ],
+)
+def test_what_partitions_stand_against_is_refused(
+    sql: LiteralString, change: str, reason: str, logs: Database, tmp_path: Path
+) -> None:
+    logs.execute(sql)
+    with pytest.raises(PlanRefused) as refused:
+        migration(change, logs, tmp_path).advance(Phase.EXPAND)
+    assert reason in refused.value.message
