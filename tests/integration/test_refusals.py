@@ -367,17 +367,6 @@ def test_changes_that_hand_a_name_on_are_refused_in_either_order(cli: CommandLin
     assert 'column "email" of "public.users" is both an old and a new name in this plan' in refused(cli)
 
 
-def test_changes_of_two_tables_tied_by_a_foreign_key_are_refused(cli: CommandLine) -> None:
-    cli.database.execute(
-        "CREATE TABLE cities (name text PRIMARY KEY); INSERT INTO cities VALUES ('city');"
-        "ALTER TABLE users ADD CONSTRAINT lives_in FOREIGN KEY (city) REFERENCES cities"
-    )
-    cli.plan(old="city", new="town", rest=change("name", "title", "cities"))
-    said = refused(cli)
-    assert 'foreign key "lives_in" ties two tables of this plan together' in said
-    assert "→ make two plans of it, one after the other" in said
-
-
 @pytest.mark.parametrize("other", ["users", "public.users"])
 def test_two_changes_of_one_table_go_together(other: str, cli: CommandLine) -> None:
     cli.plan(rest=change("city", "town", other))
