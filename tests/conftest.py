@@ -26,8 +26,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    if config.option.seed is None:  # chosen here, before pytest-xdist hands the options to its workers
+    if config.option.seed is None:
         config.option.seed = random.SystemRandom().randrange(2**32)
+    # the workers of pytest-xdist, which are not told of an option that nobody gave, find it there
+    os.environ["ORCHESTRATOR_TEST_SEED"] = str(config.option.seed)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
