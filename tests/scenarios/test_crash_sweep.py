@@ -29,7 +29,7 @@ from tests.fixtures.writers import Workload
 from tests.scenarios.folders import FOLDERS, filed, sql
 
 ALL = os.environ.get("ORCHESTRATOR_TEST_SWEEP") == "all"
-DRAWN = 3
+DRAWN = 1
 ANYWHERE = 150
 """Most plans have fewer boundaries before contract; whoever does not die before the end has got there."""
 BACKFILL = {"target_batch_ms": 10}

@@ -41,7 +41,7 @@ ADVANCE = ("advance", "sweep", "--to", "contract", "--confirm-contract", "--quie
 ABORT = ("abort", "sweep", "--quiet")
 PARTS = 2
 """Tests that share the boundaries of a command: they can run at the same time."""
-ADVANCE_SAMPLES, ABORT_SAMPLES = 4, 2
+ADVANCE_SAMPLES, ABORT_SAMPLES = 2, 1
 CHECKOUT = Path(__file__).parents[2]
 OTHERS = """
 SELECT count(*) FROM pg_stat_activity
