@@ -312,6 +312,8 @@ class Enum:
     """What else depends on it, and on none of these columns."""
     mentioned_in: tuple[str, ...]
     """Functions whose body has its name as a word."""
+    compiled_in: tuple[str, ...]
+    """Routines in PL/pgSQL, not ours, that may have a variable of its type: by its name, or by that of a column."""
     publications: tuple[str, ...]
     """Of tables that have such a column."""
 
