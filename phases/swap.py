@@ -59,7 +59,7 @@ def steps(delta: Delta) -> Iterator[Step]:
             Statement(
                 title=f"swap {exchanged} back",
                 leaf_indexes=leaf_indexes(undo),
-                loss=loss.of_swaps(delta),
+                losses=tuple(loss.of_swaps(delta)),
                 sql=tuple(map(text, _exchange(delta, after, delta.sync, undo))),
                 locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table), *sequence_locks(undo)),
             ),
