@@ -77,6 +77,8 @@ class Statement:
     """A query for the keys of rows that make this statement fail, to be shown when it does."""
     guards: tuple[str, ...] = ()
     """The triggers on whose work this statement relies: what was compared for them must be fresh."""
+    marks: str = ""
+    """The trigger whose work is compared next: what it leaves undone from here on is counted, for each comparison anew."""
     together: str = ""
     """What it shares with statements about other tables: those of one phase run in one transaction."""
     require: str = ""
