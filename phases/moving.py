@@ -58,7 +58,8 @@ LOCK_WRITERS = SQL("LOCK TABLE {tables} IN SHARE MODE")
 BEGIN_COUNT = SQL("SELECT pg_catalog.setval({counter}, {touched}, false)")
 # disabled and enabled again, replaced or made anew: its row is another transaction's
 TOUCHED = SQL(
-    "(SELECT 1 + pg_catalog.sum(t.xmin::text::bigint + p.xmin::text::bigint)::bigint FROM pg_catalog.pg_trigger AS t"
+    "(SELECT 1 + COALESCE(pg_catalog.sum(t.xmin::text::bigint + p.xmin::text::bigint), 0)::bigint"
+    " FROM pg_catalog.pg_trigger AS t"
     " JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid WHERE t.tgname IN ({triggers})"
     " AND t.tgrelid IN ({source}::pg_catalog.regclass, {target}::pg_catalog.regclass))"
 )
@@ -110,8 +111,13 @@ BEGIN
     IF {key_changed} THEN
       PERFORM pg_catalog.set_config({mark}, {went_here}, true);
       -- newer code may have made the row there before: neither is taken away
-      UPDATE {target} AS there SET {new_key}
-      WHERE {was_there} AND NOT EXISTS (SELECT FROM {target} AS there WHERE {is_there});
+      BEGIN
+        UPDATE {target} AS there SET {new_key}
+        WHERE {was_there} AND NOT EXISTS (SELECT FROM {target} AS there WHERE {is_there});
+      EXCEPTION WHEN unique_violation THEN
+        -- or is just making it, or has since our snapshot
+        NULL;
+      END;
       PERFORM pg_catalog.set_config({mark}, '', true);
     END IF;
   END IF;

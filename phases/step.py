@@ -78,7 +78,7 @@ class Statement:
     guards: tuple[str, ...] = ()
     """The triggers on whose work this statement relies: what was compared for them must be fresh."""
     marks: str = ""
-    """The trigger whose work is compared next: what it leaves undone from here on is counted, for each comparison anew."""
+    """The trigger whose work is compared next: what it leaves undone is counted from here on, for each look anew."""
     together: str = ""
     """What it shares with statements about other tables: those of one phase run in one transaction."""
     require: str = ""
