@@ -30,7 +30,7 @@ from orchestrator.journal.store import Run, StepRow
 from orchestrator.plan import difference, duration, restore
 from orchestrator.planning import load_plan, make_program, plan_file, read_catalog
 from orchestrator.program import Placed, dump_step, load_deltas, load_step
-from phases.step import AwaitSnapshots, Phase, Statement, Verify
+from phases.step import AwaitSnapshots, Phase, Statement, Step, Verify
 
 # forward
 
@@ -256,10 +256,20 @@ def _validate(context: Context, executor: Executor, run: Run, rows: Sequence[Ste
     executor.again = f"orchestrator advance {run.name} --confirm-contract"
     still_whole = _guards_of_what_is_left(rows)
     for row in rows:
-        if row.op == "verify" and row.payload["guard"] in still_whole:
+        if _compared(row) in still_whole:
             executor.execute(row, anew=row.status != "pending")
     if not _destroyed(rows):
         check_drift(context, run, Phase.CONTRACT)
+
+
+def _compared(row: StepRow) -> str | None:
+    """The trigger whose work a step compares, or begins to count before that."""
+    match row.op:
+        case "verify":
+            return str(row.payload["guard"])
+        case "statement":
+            return row.payload["marks"] or None
+    return None
 
 
 def _move(executor: Executor, run: Run, to: tuple[Phase, Status], message: str) -> Run:
@@ -411,11 +421,13 @@ def _undo(executor: Executor, run: Run, row: StepRow, *, used: bool) -> None:
 
 def _destroyed(rows: Sequence[StepRow]) -> bool:
     return any(
-        row.phase is Phase.CONTRACT
-        and row.status in ("done", "started")
-        and not isinstance(load_step(row.payload), Verify | AwaitSnapshots)
+        row.phase is Phase.CONTRACT and row.status in ("done", "started") and _destroys(load_step(row.payload))
         for row in rows
     )
+
+
+def _destroys(step: Step) -> bool:
+    return not (isinstance(step, Verify | AwaitSnapshots) or (isinstance(step, Statement) and bool(step.marks)))
 
 
 def withdraw(context: Context, name: str) -> Run:

@@ -93,6 +93,8 @@ class Statement:
     """Indexes that each leaf must have: the name is that of the step that builds them."""
     guards: tuple[str, ...] = ()
     """The triggers on whose work this statement relies: what was compared for them must be fresh."""
+    marks: str = ""
+    """The trigger whose work is compared next: what it leaves undone is counted from here on, for each look anew."""
     together: str = ""
     """What it shares with statements about other tables: those of one phase run in one transaction."""
     require: str = ""
