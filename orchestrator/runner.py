@@ -30,7 +30,7 @@ from orchestrator.journal.store import Run, StepRow
 from orchestrator.plan import difference, duration, restore
 from orchestrator.planning import load_plan, make_program, plan_file, read_catalog
 from orchestrator.program import Placed, dump_step, load_deltas, load_step
-from phases.step import AwaitSnapshots, Phase, Statement, Verify
+from phases.step import AwaitSnapshots, Phase, Statement, Step, Verify
 
 # forward
 
@@ -183,7 +183,8 @@ def _run_phase(context: Context, executor: Executor, run: Run, phase: Phase) -> 
     context.reporter.phase_started(phase)
     started = time.monotonic()
     with executor.engine.connect() as connection:
-        rows = [row for row in store.steps(connection, run.id) if row.phase == phase]
+        everything = store.steps(connection, run.id)
+    rows = [row for row in everything if row.phase == phase]
     if phase in (Phase.CONSTRAIN, Phase.CONTRACT):
         _catch_up(executor, run)
     if phase is Phase.CONTRACT:
@@ -192,7 +193,7 @@ def _run_phase(context: Context, executor: Executor, run: Run, phase: Phase) -> 
         if phase is Phase.CONSTRAIN and _is_stale(row, rows):
             executor.execute(row, anew=True)
         elif row.status != "done" and not (phase is Phase.CONTRACT and row.op == "verify"):
-            _execute(executor, row, rows)
+            _execute(executor, row, everything)
     if phase is Phase.CONSTRAIN:
         # it may have taken hours, and newer code comes next
         _catch_up(executor, run)
@@ -203,14 +204,21 @@ def _run_phase(context: Context, executor: Executor, run: Run, phase: Phase) -> 
 
 
 def _execute(executor: Executor, row: StepRow, rows: Sequence[StepRow]) -> None:
-    """A step; where it meets a partition that was attached since every row was compared, once that is compared too."""
+    """A step; where it meets a partition that has come since all were prepared for it, once that one is, too."""
     while True:
         try:
             return executor.execute(row)
         except PartitionAttached as attached:
             for each in rows:
-                if each.op == "verify" and each.payload["guard"] == attached.guard:
+                if _prepares(each, row.phase, attached.guard):
                     executor.catch_up(each)
+
+
+def _prepares(row: StepRow, phase: Phase, guard: str) -> bool:
+    """Whether a step makes sure of what a statement of that phase relies on."""
+    if row.op == "verify":
+        return row.phase is phase and bool(row.payload["guard"] == guard)
+    return row.op == "build_leaf_indexes" and bool(row.payload["name"] == guard)
 
 
 def _catch_up(executor: Executor, run: Run) -> None:
@@ -248,10 +256,20 @@ def _validate(context: Context, executor: Executor, run: Run, rows: Sequence[Ste
     executor.again = f"orchestrator advance {run.name} --confirm-contract"
     still_whole = _guards_of_what_is_left(rows)
     for row in rows:
-        if row.op == "verify" and row.payload["guard"] in still_whole:
+        if _compared(row) in still_whole:
             executor.execute(row, anew=row.status != "pending")
     if not _destroyed(rows):
         check_drift(context, run, Phase.CONTRACT)
+
+
+def _compared(row: StepRow) -> str | None:
+    """The trigger whose work a step compares, or begins to count before that."""
+    match row.op:
+        case "verify":
+            return str(row.payload["guard"])
+        case "statement":
+            return row.payload["marks"] or None
+    return None
 
 
 def _move(executor: Executor, run: Run, to: tuple[Phase, Status], message: str) -> Run:
@@ -403,11 +421,13 @@ def _undo(executor: Executor, run: Run, row: StepRow, *, used: bool) -> None:
 
 def _destroyed(rows: Sequence[StepRow]) -> bool:
     return any(
-        row.phase is Phase.CONTRACT
-        and row.status in ("done", "started")
-        and not isinstance(load_step(row.payload), Verify | AwaitSnapshots)
+        row.phase is Phase.CONTRACT and row.status in ("done", "started") and _destroys(load_step(row.payload))
         for row in rows
     )
+
+
+def _destroys(step: Step) -> bool:
+    return not (isinstance(step, Verify | AwaitSnapshots) or (isinstance(step, Statement) and bool(step.marks)))
 
 
 def withdraw(context: Context, name: str) -> Run:
