@@ -5,7 +5,7 @@ folder and every boundary, which takes long: -k of a folder's name is a part of 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -33,6 +33,7 @@ DRAWN = 1
 ANYWHERE = 150
 """Most plans have fewer boundaries before contract; whoever does not die before the end has got there."""
 BACKFILL = {"target_batch_ms": 10}
+exhaustive = pytest.mark.skipif(not ALL, reason="takes minutes a folder: ORCHESTRATOR_TEST_SWEEP=all")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -55,6 +56,13 @@ class Rehearsal:
         """Before the plan. Nobody changes it."""
         database = self.create_database(init)
         database.execute(sql(self.folder / "schema.sql"))
+        return database
+
+    @cached_property
+    def constrained(self) -> Database:
+        """With nothing left to be done but contract. Nobody changes it."""
+        database = self.copy(self.start)
+        self.on(database).advance(to=Phase.CONSTRAIN)
         return database
 
     @cached_property
@@ -148,18 +156,22 @@ def test_a_run_whose_runner_has_died_can_be_undone_by_runners_that_die_too(rehea
     rehearsal.require_undone(database, (life.boundaries.at, deaths))
 
 
-@pytest.mark.skipif(not ALL, reason="takes minutes a folder: ORCHESTRATOR_TEST_SWEEP=all")
-def test_from_every_instant_there_is_a_way_on_and_a_way_back(rehearsal: Rehearsal) -> None:
-    constrained = rehearsal.copy(rehearsal.start)
-    rehearsal.on(constrained).advance(to=Phase.CONSTRAIN)
-    for where, database in crashes(rehearsal, rehearsal.start, "on the way to constrain", to=Phase.CONSTRAIN):
+@exhaustive
+def test_from_every_instant_before_contract_there_is_a_way_on_and_a_way_back(rehearsal: Rehearsal) -> None:
+    for where, database in crashes(rehearsal, rehearsal.start, partial(Migration.advance, to=Phase.CONSTRAIN)):
         other = rehearsal.copy(database)
         rehearsal.on(database).advance(to=Phase.CONTRACT)
         rehearsal.require_done(database, where)
         abort(rehearsal.on(other))
         rehearsal.require_undone(other, where)
         rehearsal.throw_away(database, other)
-    for where, database in crashes(rehearsal, constrained, "in contract", to=Phase.CONTRACT):
+
+
+@exhaustive
+def test_from_every_instant_of_contract_there_is_a_way_on_and_where_nothing_is_gone_a_way_back(
+    rehearsal: Rehearsal,
+) -> None:
+    for where, database in crashes(rehearsal, rehearsal.constrained, partial(Migration.advance, to=Phase.CONTRACT)):
         other = rehearsal.copy(database)
         rehearsal.on(database).advance(to=Phase.CONTRACT)
         rehearsal.require_done(database, where)
@@ -168,21 +180,25 @@ def test_from_every_instant_there_is_a_way_on_and_a_way_back(rehearsal: Rehearsa
             assert rehearsal.on(other).abort(confirm_loss=True).status is Status.ABORTED
             rehearsal.require_undone(other, where)
         rehearsal.throw_away(database, other)
-    for where, database in crashes(rehearsal, constrained, "in abort", to=None):
-        rehearsal.on(database).abort(confirm_loss=True)
+
+
+@exhaustive
+def test_from_every_instant_of_an_abort_there_is_a_way_back(rehearsal: Rehearsal) -> None:
+    for where, database in crashes(rehearsal, rehearsal.constrained, abort):
+        abort(rehearsal.on(database))
         rehearsal.require_undone(database, where)
         rehearsal.throw_away(database)
 
 
-def crashes(rehearsal: Rehearsal, start: Database, where: str, *, to: Phase | None) -> Iterator[tuple[str, Database]]:
-    """A database for each boundary at which a runner can die on its way to the phase, or back, and what it is."""
+def crashes(
+    rehearsal: Rehearsal, start: Database, work: Callable[[Migration], object]
+) -> Iterator[tuple[str, Database]]:
+    """A database for each boundary of the work at which a runner can die, and where that is."""
     for at in count(1):
         database = rehearsal.copy(start)
         with mortal(database, at) as life:
-            if to is None:
-                rehearsal.on(database).abort(confirm_loss=True)
-            else:
-                rehearsal.on(database).advance(to=to)
+            work(rehearsal.on(database))
         if not life.ended:
+            print(f"{at - 1} boundaries")
             return
-        yield f"crash at {at} {where}", database
+        yield f"crash at {at}", database
