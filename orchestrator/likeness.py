@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from orchestrator import catalog as facts_of
 from orchestrator.catalog import TableFacts
@@ -212,12 +213,14 @@ def _foreign_key_refusals(facts: TableFacts) -> Iterator[Refusal]:
 
 
 def _shared(facts: TableFacts, plan: str) -> Iterator[SharedName]:
-    keys = [("constraint", facts.table.schema, each.name) for each in facts.constraints if each.kind in _KEYS]
-    indexes = [("index", facts.table.schema, each.name) for each in _indexes(facts)]
-    statistics = [("statistics", each.schema, each.name) for each in facts.statistics]
-    for what, schema, name in (*keys, *indexes, *statistics):
+    named: list[tuple[Literal["constraint", "index", "statistics"], str, str]] = [
+        *(("constraint", facts.table.schema, each.name) for each in facts.constraints if each.kind in _KEYS),
+        *(("index", facts.table.schema, each.name) for each in _indexes(facts)),
+        *(("statistics", each.schema, each.name) for each in facts.statistics),
+    ]
+    for what, schema, name in named:
         yield SharedName(
-            what=what,  # type: ignore[arg-type]  # one of these three
+            what=what,
             schema=schema,
             name=name,
             copy=names.derived(f"{name}_partitioned", plan, facts.display),

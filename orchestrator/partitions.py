@@ -8,7 +8,7 @@ from dataclasses import replace
 from orchestrator.catalog import Own, TableFacts
 from orchestrator.changes import Change
 from orchestrator.succession import Refusal, listed
-from phases.delta import Delta, Index
+from phases.delta import Delta
 from phases.names import index_of_partition
 
 
@@ -68,7 +68,9 @@ def of_tree(delta: Delta, facts: TableFacts | None) -> Delta:
     """The delta of a partitioned table: what changes for it besides its locks. Of no table that is there: None."""
     if facts is None or not facts.partitioned:
         return delta
-    indexes = tuple(replace(index, stem=_stem(index, facts)) for index in delta.indexes)
+    # the name that a constraint takes is its index's
+    keys = {key.index: key.rename_to for key in delta.unique_keys}
+    indexes = tuple(replace(index, stem=_stem(keys.get(index.name, index.rename_to), facts)) for index in delta.indexes)
     return replace(delta, partitioned=True, indexes=indexes)
 
 
@@ -79,10 +81,9 @@ def made_by(delta: Delta, facts: TableFacts) -> set[str]:
     return {name for index in delta.indexes for name in _indexes(index.stem or index.name, facts)}
 
 
-def _stem(index: Index, facts: TableFacts) -> str | None:
+def _stem(name: str | None, facts: TableFacts) -> str | None:
     """The name that the index will have: nobody renames those of its partitions."""
-    taken = index.rename_to is None or not facts.taken_names.isdisjoint(_indexes(index.rename_to, facts))
-    return None if taken else index.rename_to
+    return name if name is not None and facts.taken_names.isdisjoint(_indexes(name, facts)) else None
 
 
 def _indexes(stem: str, facts: TableFacts) -> set[str]:

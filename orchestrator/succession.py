@@ -300,7 +300,7 @@ class Succession:
 
     def _partitioned_refusals(self) -> Iterator[Refusal]:
         """What a successor cannot have on a partitioned table, or not without stopping writers."""
-        for constraint in self._constraints("primary_key", "unique", "exclude"):
+        for constraint in self._constraints("primary_key", "exclude"):
             yield (
                 f'constraint "{constraint.name}" of partitioned table "{self.facts.display}" has '
                 f"{listed(name for name in constraint.reads if name in self.renames)}",
@@ -308,12 +308,13 @@ class Succession:
                 "in a plan of its own",
             )
         for key in self._foreign_keys:
-            yield (
-                f'foreign key "{key.name}" of "{key.table.schema}.{key.table.name}" has a partitioned table at one of '
-                "its ends",
-                "not supported yet: such a key cannot be added NOT VALID on every version; drop it for the time of the "
-                "run",
-            )
+            if key.partitioned or key.table == key.references:
+                yield (
+                    f'foreign key "{key.name}" of "{key.table.schema}.{key.table.name}" has partitioned tables at both '
+                    "of its ends",
+                    "not supported yet: each partition would be tied to all partitions over there; drop it for the "
+                    "time of the run",
+                )
         for name in self.renames:
             if self.facts.column(name).identity:
                 yield f'"{name}" is an identity column of a partitioned table', "ALTER COLUMN … DROP IDENTITY first"
@@ -398,7 +399,14 @@ class Succession:
             owned_by_constraint=index.constraint is not None,
             clustered=index.clustered,
             replica_identity=index.replica_identity,
+            keys=self._renamed(index.keys) if index.constraint else (),
+            include=self._renamed(index.include) if index.constraint else (),
+            nulls_not_distinct=index.constraint is not None and index.nulls_not_distinct,
+            options=index.options if index.constraint else "",
         )
+
+    def _renamed(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(self._all.get(column, column) for column in columns)
 
     def _unique_key(self, constraint: facts_of.Constraint) -> UniqueKey:
         index = next(index for index in self._indexes if index.constraint == constraint.name)
@@ -456,6 +464,8 @@ class Succession:
             deferral=key.deferral,
             validated=key.validated,
             enforced=key.enforced,
+            by_leaf=self.facts.partitioned and key.table == here and self.catalog.keys_by_leaf,
+            to_partitioned=self.facts.partitioned and key.references == here,
             comment=key.comment,
             rename_to=rename_to,
         )

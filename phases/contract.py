@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from phases import backfill, dual_write, enums
+from phases import backfill, dual_write, enums, key_tree
 from phases.constrain import drop_constraint, remove_index
-from phases.delta import Delta, Table, TableRename, TakeOver
+from phases.delta import Delta, ForeignKey, Table, TableRename, TakeOver
 from phases.partitions import with_tree
 from phases.setting import change
 from phases.sql import lock, qualified, text
@@ -118,14 +118,17 @@ def _title(delta: Delta) -> str:
 def _rename_foreign_keys(delta: Delta) -> Iterator[Statement]:
     for key in delta.foreign_keys:
         if key.rename_to is not None:
-            rename = RENAME_CONSTRAINT.format(
-                table=qualified(key.table), old=Identifier(key.name), new=Identifier(key.rename_to)
-            )
             yield Statement(
                 title=f"rename constraint {key.name} to {key.rename_to}",
-                sql=(text(rename),),
+                sql=(text(_rename_foreign_key(delta, key, key.rename_to)),),
                 locks=(lock(LockMode.ACCESS_EXCLUSIVE, key.table),),
             )
+
+
+def _rename_foreign_key(delta: Delta, key: ForeignKey, name: str) -> Composable:
+    if delta.partitioned and key.table == delta.table:
+        return key_tree.rename(key.table, key.name, name)
+    return RENAME_CONSTRAINT.format(table=qualified(key.table), old=Identifier(key.name), new=Identifier(name))
 
 
 def _switch(delta: Delta) -> Iterator[Composable]:

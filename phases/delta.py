@@ -187,6 +187,8 @@ class Index:
     """Its key columns where it belongs to a constraint: on a partitioned table that is made with its index."""
     include: tuple[str, ...] = ()
     nulls_not_distinct: bool = False
+    options: str = ""
+    """Its storage parameters, as WITH takes them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ ATTACH = SQL("ALTER INDEX {index} ATTACH PARTITION {child}")
 DROP_INDEX = SQL("DROP INDEX IF EXISTS {name}")
 DROP_INDEX_CONCURRENTLY = SQL("DROP INDEX CONCURRENTLY IF EXISTS {name}")
 DROP_CONSTRAINT = SQL("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}")
-KEY = SQL("{kind}{nulls} ({columns}){include}{deferral}")
+KEY = SQL("{kind}{nulls} ({columns}){include}{options}{deferral}")
 
 
 def build(delta: Delta, index: Index, key: UniqueKey | None = None) -> BuildIndexTree:
@@ -66,6 +66,7 @@ def _constraint(index: Index, key: UniqueKey) -> Composable:
         nulls=SQL(" NULLS NOT DISTINCT") if index.nulls_not_distinct else SQL(""),
         columns=names(index.keys),
         include=SQL(" INCLUDE ({})").format(names(index.include)) if index.include else SQL(""),
+        options=SQL(" WITH ({})").format(catalog_sql(index.options)) if index.options else SQL(""),
         deferral=catalog_sql(key.deferral),
     )
 

@@ -40,6 +40,29 @@ END
 """
 )
 
+# PostgreSQL renames that of the table alone; who has another one of that name keeps what it has
+RENAME = SQL(
+    """
+DECLARE
+  one regclass;
+BEGIN
+  FOR one IN SELECT c.conrelid FROM pg_catalog.pg_constraint c
+             JOIN pg_catalog.pg_partition_tree({table}) t ON t.relid = c.conrelid
+             WHERE c.conname = {old} AND c.contype = 'f' AND NOT EXISTS (
+               SELECT FROM pg_catalog.pg_constraint o WHERE o.conrelid = c.conrelid AND o.conname = {new})
+             ORDER BY t.level, c.conrelid LOOP
+    EXECUTE pg_catalog.format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', one, {old}, {new});
+  END LOOP;
+END
+"""
+)
+
+
+def rename(table: Table, old: str, new: str) -> Composable:
+    """The statement by which a foreign key takes its name, with those of all partitions: catalog only."""
+    body = RENAME.format(table=Literal(text(qualified(table))), old=Literal(old), new=Literal(new))
+    return DO.format(body=Literal(text(body)))
+
 
 def build(key: ForeignKey, definition: Composable) -> AddForeignKeyTree:
     """The step; its undo takes away what leaves have, too, if the table has not taken it over yet."""

@@ -110,6 +110,9 @@ class Index:
     """Columns that it has as keys, or reads in an expression or its predicate."""
     unique: bool
     nulls_not_distinct: bool
+    include: tuple[str, ...]
+    options: str
+    """Storage parameters, as WITH takes them."""
     valid: bool
     current: str
     """As it is."""
@@ -555,6 +558,11 @@ class Catalog:
     known_tables: tuple[str, ...] = field(default=())
     enums: Mapping[str, Enum] = field(default_factory=dict)
     """By the name the plan uses."""
+
+    @property
+    def keys_by_leaf(self) -> bool:
+        """Whether a foreign key out of a partitioned table cannot be NOT VALID: before PostgreSQL 18."""
+        return self.server_version < 180000
 
     def table(self, name: str) -> TableFacts:
         """The table under the name the plan uses.

@@ -256,6 +256,10 @@ SELECT i.indexrelid::bigint AS oid, c.relname AS name,
        ARRAY(SELECT COALESCE(a.attname, '') FROM generate_series(0, i.indnkeyatts - 1) k
              LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k] AND a.attnum > 0
              ORDER BY k)::text[] AS keys, i.indpred IS NOT NULL AS partial,
+       ARRAY(SELECT a.attname FROM generate_series(i.indnkeyatts::int, i.indnatts - 1) k
+             JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k] ORDER BY k)::text[] AS include,
+       COALESCE((SELECT string_agg(format('%%I=%%L', o.option_name, o.option_value), ', ')
+                 FROM pg_options_to_table(c.reloptions) o), '') AS options,
        pg_get_indexdef(i.indexrelid) AS definition,
        format('CREATE %%sINDEX %%I ON %%s%%I.%%I ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
               c.relname, CASE c.relkind WHEN 'I' THEN 'ONLY ' ELSE '' END, tn.nspname, tc.relname) AS head,

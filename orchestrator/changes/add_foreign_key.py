@@ -13,8 +13,6 @@ from orchestrator.objects import constraint_label, new_name_refusals, rejection
 from orchestrator.succession import Refusal, listed, table_refusals
 from phases.delta import Delta, ForeignKey
 
-NOT_VALID_OF_PARTITIONED = 180000
-"""From here on a foreign key out of a partitioned table can be added NOT VALID."""
 Action = Literal["no action", "restrict", "cascade", "set null", "set default"]
 
 
@@ -87,7 +85,7 @@ class AddForeignKey(Change):
             set_columns=self.set_columns,
             deferral=self._question.deferral,
             inspected=answer.equalities,
-            by_leaf=facts.partitioned and catalog.server_version < NOT_VALID_OF_PARTITIONED,
+            by_leaf=facts.partitioned and catalog.keys_by_leaf,
             to_partitioned=answer.partitioned,
             comment=self.comment,
         )

@@ -452,7 +452,8 @@ def test_contract_compares_every_table_before_it_drops_anything_of_one(open_shop
 
 
 SWITCH: LiteralString = """
-SELECT payload -> 'sql' FROM orchestrator.step WHERE json_array_length((payload -> 'guards')::json) > 0 AND op = 'statement'
+SELECT payload -> 'sql' FROM orchestrator.step
+WHERE op = 'statement' AND json_array_length((payload -> 'guards')::json) > 0
 """
 
 

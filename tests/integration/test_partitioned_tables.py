@@ -9,7 +9,7 @@ from typing import LiteralString
 
 import psycopg
 import pytest
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Identifier
 
 from orchestrator.context import Context
 from orchestrator.errors import LockNotObtained, NotVerified, PlanRefused, StepFailed
@@ -164,6 +164,67 @@ def test_a_unique_constraint_and_a_primary_key_are_built_leaf_by_leaf_and_hold_f
     parts = [('"order"',), ('"we""ird%1"',), ("logs",), ("logs_1",), ("logs_3",), ("logs_4",)]
     for kind in ("u", "p"):
         assert sorted(logs.fetch(SQL(keys).format(SQL(kind)))) == parts
+
+
+# what hangs on a column besides its indexes
+KEYED: LiteralString = """
+CREATE TABLE cities (n int PRIMARY KEY);
+INSERT INTO cities SELECT generate_series(1, 400);
+ALTER TABLE logs ADD CONSTRAINT "one%" UNIQUE (seen, day) INCLUDE (n) WITH (fillfactor = 70),
+  ADD CONSTRAINT "lives in" FOREIGN KEY (seen) REFERENCES cities ON DELETE CASCADE;
+COMMENT ON CONSTRAINT "one%" ON logs IS 'x';
+CREATE TABLE visits (log int, day int, CONSTRAINT of FOREIGN KEY (log, day) REFERENCES logs (seen, day));
+INSERT INTO visits VALUES (5, 5), (12, 12);
+"""
+KEYS: LiteralString = """
+UPDATE logs SET {0} = id;
+CREATE TABLE cities (n int PRIMARY KEY);
+INSERT INTO cities SELECT generate_series(1, 400);
+ALTER TABLE ONLY logs ADD CONSTRAINT "one%" UNIQUE ({0}, day) INCLUDE (n) WITH (fillfactor = 70);
+ALTER TABLE logs_1 ADD CONSTRAINT "logs_1_one%" UNIQUE ({0}, day) INCLUDE (n) WITH (fillfactor = 70);
+ALTER TABLE ONLY "we""ird%1"
+  ADD CONSTRAINT "we""ird%1_one%" UNIQUE ({0}, day) INCLUDE (n) WITH (fillfactor = 70);
+ALTER TABLE "order" ADD CONSTRAINT "order_one%" UNIQUE ({0}, day) INCLUDE (n) WITH (fillfactor = 70);
+ALTER TABLE logs_3 ADD CONSTRAINT "logs_3_one%" UNIQUE ({0}, day) INCLUDE (n) WITH (fillfactor = 70);
+ALTER INDEX "one%" ATTACH PARTITION "logs_1_one%";
+ALTER INDEX "one%" ATTACH PARTITION "we""ird%1_one%";
+ALTER INDEX "we""ird%1_one%" ATTACH PARTITION "order_one%";
+ALTER INDEX "one%" ATTACH PARTITION "logs_3_one%";
+ALTER TABLE logs ADD CONSTRAINT "lives in" FOREIGN KEY ({0}) REFERENCES cities ON DELETE CASCADE;
+COMMENT ON CONSTRAINT "one%" ON logs IS 'x';
+CREATE TABLE visits (log int, day int, CONSTRAINT of FOREIGN KEY (log, day) REFERENCES logs ({0}, day));
+INSERT INTO visits VALUES (5, 5), (12, 12);
+"""
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(
+    ("change", "column", "type_"),
+    [
+        ("{kind: rename_column, from: seen, to: viewed}", "viewed", "int"),
+        ("{kind: change_type, column: seen, type: bigint}", "seen", "bigint"),
+    ],
+)
+def test_a_column_of_unique_constraints_and_foreign_keys_has_a_successor_in_all_of_them(
+    change: str, column: str, type_: str, logs: Database, create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    logs.execute(KEYED)
+    expected = create_database()
+    expected.execute(LOGS)
+    expected.execute(
+        SQL("ALTER TABLE logs DROP seen; ALTER TABLE logs ADD {} {}").format(Identifier(column), SQL(type_))
+    )
+    expected.execute(SQL(KEYS).format(Identifier(column)))
+    before, run = logs.dump(), migration(change, logs, tmp_path)
+    run.advance(Phase.CONSTRAIN)
+    run.abort(confirm_loss=True)
+    assert logs.dump() == before
+    run.advance(Phase.CONTRACT)
+    assert logs.dump() == expected.dump()
+    invalid = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid"
+    assert logs.fetch(invalid) == []
+    names = "SELECT DISTINCT conname FROM pg_constraint WHERE conrelid = 'logs_1'::regclass AND contype = 'f'"
+    assert logs.fetch(names) == [("lives in",)]
 
 
 def test_duplicates_are_found_and_named_before_anything_is_built(logs: Database, tmp_path: Path) -> None:

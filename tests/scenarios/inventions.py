@@ -481,6 +481,7 @@ def _change_type(world: World, table: Table) -> Invented:
         change=change,
         naive=tuple(naive),
         tightens=Phase.DUAL_WRITE,
+        loosens=type_ == "text",  # any text fits, and `down` makes no uuid of it
         renames=((table.display, column.name, to),) if to is not None else (),
         altered=frozenset({(table.display, column.name)}),
         defaults=frozenset({(table.display, to or column.name)}),

@@ -21,7 +21,7 @@ from orchestrator.plan import Plan, split_table
 from phases.step import Phase
 from tests.fixtures.database import CreateDatabase, Database
 from tests.fixtures.ledger import Ledger
-from tests.fixtures.locks import Holder, blocked_by, holding
+from tests.fixtures.locks import Holder, blocked_by, holding, may_block_others
 from tests.fixtures.processes import Orchestrator
 from tests.fixtures.runs import init
 from tests.fixtures.waiting import wait_until
@@ -94,7 +94,7 @@ def _step_aside(database: Database, holder: Holder, ended: Event) -> None:
     with database.connect() as observer:
         wait_until(lambda: ended.is_set() or blocked_by(observer, holder.pid), timeout=60, what="a step waits")
         with suppress(AssertionError):  # a step that does not lets the application wait, which the writers notice
-            wait_until(lambda: not blocked_by(observer, holder.pid), timeout=BOUND_S + 1, what="the step gives way")
+            wait_until(lambda: not may_block_others(observer, holder.pid), timeout=BOUND_S + 1, what="it gives way")
     holder.rollback()
 
 
