@@ -127,7 +127,7 @@ BEGIN
       END IF;
     UPDATE "public"."select" AS there SET "the""re%" = "here"."it''s" FROM "sche""ma"."we""ird%1" AS here
     WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND "there"."k""ey" OPERATOR(pg_catalog.=) "new"."k""ey" AND NOT ("here"."it''s" IS NOT DISTINCT FROM NULL);
-  ELSIF EXISTS (SELECT FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND pg_catalog.record_image_ne(ROW("here"."it''s"), ROW(CASE WHEN TG_OP = ''UPDATE'' AND NOT pg_catalog.record_image_ne(ROW("new"."k""ey"), ROW("old"."k""ey")) AND pg_catalog.record_image_eq(ROW("new"."the""re%"), ROW("old"."the""re%")) OR TG_OP = ''INSERT'' AND "new"."the""re%" IS NOT DISTINCT FROM NULL THEN "here"."it''s" ELSE "new"."the""re%" END))) THEN
+  ELSIF EXISTS (SELECT FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND pg_catalog.record_image_ne(ROW("here"."it''s"), ROW(CASE WHEN "ba""ck"."tg_op" = ''UPDATE'' AND NOT pg_catalog.record_image_ne(ROW("new"."k""ey"), ROW("old"."k""ey")) AND pg_catalog.record_image_eq(ROW("new"."the""re%"), ROW("old"."the""re%")) OR "ba""ck"."tg_op" = ''INSERT'' AND "new"."the""re%" IS NOT DISTINCT FROM NULL THEN "here"."it''s" ELSE "new"."the""re%" END))) THEN
       held := true;
       PERFORM FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" FOR NO KEY UPDATE SKIP LOCKED;
       IF NOT FOUND THEN
@@ -173,7 +173,7 @@ BEGIN
   IF NOT FOUND THEN
     RETURN NULL;
   END IF;
-      UPDATE "sche""ma"."we""ird%1" AS here SET "it''s" = CASE WHEN TG_OP = ''UPDATE'' AND NOT pg_catalog.record_image_ne(ROW("new"."k""ey"), ROW("old"."k""ey")) AND pg_catalog.record_image_eq(ROW("new"."the""re%"), ROW("old"."the""re%")) OR TG_OP = ''INSERT'' AND "new"."the""re%" IS NOT DISTINCT FROM NULL THEN "here"."it''s" ELSE "new"."the""re%" END WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND pg_catalog.record_image_ne(ROW("here"."it''s"), ROW(CASE WHEN TG_OP = ''UPDATE'' AND NOT pg_catalog.record_image_ne(ROW("new"."k""ey"), ROW("old"."k""ey")) AND pg_catalog.record_image_eq(ROW("new"."the""re%"), ROW("old"."the""re%")) OR TG_OP = ''INSERT'' AND "new"."the""re%" IS NOT DISTINCT FROM NULL THEN "here"."it''s" ELSE "new"."the""re%" END));
+      UPDATE "sche""ma"."we""ird%1" AS here SET "it''s" = CASE WHEN "ba""ck"."tg_op" = ''UPDATE'' AND NOT pg_catalog.record_image_ne(ROW("new"."k""ey"), ROW("old"."k""ey")) AND pg_catalog.record_image_eq(ROW("new"."the""re%"), ROW("old"."the""re%")) OR "ba""ck"."tg_op" = ''INSERT'' AND "new"."the""re%" IS NOT DISTINCT FROM NULL THEN "here"."it''s" ELSE "new"."the""re%" END WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND pg_catalog.record_image_ne(ROW("here"."it''s"), ROW(CASE WHEN "ba""ck"."tg_op" = ''UPDATE'' AND NOT pg_catalog.record_image_ne(ROW("new"."k""ey"), ROW("old"."k""ey")) AND pg_catalog.record_image_eq(ROW("new"."the""re%"), ROW("old"."the""re%")) OR "ba""ck"."tg_op" = ''INSERT'' AND "new"."the""re%" IS NOT DISTINCT FROM NULL THEN "here"."it''s" ELSE "new"."the""re%" END));
     END IF;
   END IF;
   RETURN NULL;
@@ -211,9 +211,9 @@ BEGIN
   ELSE
     IF TG_OP = ''UPDATE'' AND pg_catalog.record_image_ne(ROW("new"."order"), ROW("old"."order")) THEN
       -- a foreign key may be about to take the row there along
-      UPDATE "public"."select" AS there SET "the""re%" = CASE WHEN TG_OP = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."it''s"), ROW("old"."it''s")) AND "there"."the""re%" IS DISTINCT FROM NULL THEN "there"."the""re%" ELSE "new"."it''s" END WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "old"."order" AND pg_catalog.record_image_ne(ROW("there"."the""re%"), ROW(CASE WHEN TG_OP = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."it''s"), ROW("old"."it''s")) AND "there"."the""re%" IS DISTINCT FROM NULL THEN "there"."the""re%" ELSE "new"."it''s" END));
+      UPDATE "public"."select" AS there SET "the""re%" = CASE WHEN "fo''rth"."tg_op" = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."it''s"), ROW("old"."it''s")) AND "there"."the""re%" IS DISTINCT FROM NULL THEN "there"."the""re%" ELSE "new"."it''s" END WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "old"."order" AND pg_catalog.record_image_ne(ROW("there"."the""re%"), ROW(CASE WHEN "fo''rth"."tg_op" = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."it''s"), ROW("old"."it''s")) AND "there"."the""re%" IS DISTINCT FROM NULL THEN "there"."the""re%" ELSE "new"."it''s" END));
     END IF;
-    UPDATE "public"."select" AS there SET "the""re%" = CASE WHEN TG_OP = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."it''s"), ROW("old"."it''s")) AND "there"."the""re%" IS DISTINCT FROM NULL THEN "there"."the""re%" ELSE "new"."it''s" END WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "new"."order" AND pg_catalog.record_image_ne(ROW("there"."the""re%"), ROW(CASE WHEN TG_OP = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."it''s"), ROW("old"."it''s")) AND "there"."the""re%" IS DISTINCT FROM NULL THEN "there"."the""re%" ELSE "new"."it''s" END));
+    UPDATE "public"."select" AS there SET "the""re%" = CASE WHEN "fo''rth"."tg_op" = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."it''s"), ROW("old"."it''s")) AND "there"."the""re%" IS DISTINCT FROM NULL THEN "there"."the""re%" ELSE "new"."it''s" END WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "new"."order" AND pg_catalog.record_image_ne(ROW("there"."the""re%"), ROW(CASE WHEN "fo''rth"."tg_op" = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."it''s"), ROW("old"."it''s")) AND "there"."the""re%" IS DISTINCT FROM NULL THEN "there"."the""re%" ELSE "new"."it''s" END));
   END IF;
   RETURN NULL;
 END

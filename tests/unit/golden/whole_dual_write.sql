@@ -162,7 +162,7 @@ BEGIN
       PERFORM pg_catalog.set_config(''orchestrator.moving'', '''', true);
     END IF;
   END IF;
-  SELECT CASE WHEN TG_OP = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("self"."a""%s"), ROW("old"."a""%s")) THEN "new"."a""%s" ELSE "self"."a""%s" END, CASE WHEN TG_OP = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("self"."it''s"), ROW("old"."it''s")) THEN "new"."it''s" ELSE "self"."it''s" END INTO "new"."a""%s", "new"."it''s" FROM "sche""ma"."we""ird%1" AS self WHERE "self"."order" OPERATOR(pg_catalog.=) "new"."order" AND "self"."select" OPERATOR(pg_catalog.=) "new"."select";
+  SELECT CASE WHEN "fo''rth"."tg_op" = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("self"."a""%s"), ROW("old"."a""%s")) THEN "new"."a""%s" ELSE "self"."a""%s" END, CASE WHEN "fo''rth"."tg_op" = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("self"."it''s"), ROW("old"."it''s")) THEN "new"."it''s" ELSE "self"."it''s" END INTO "new"."a""%s", "new"."it''s" FROM "sche""ma"."we""ird%1" AS self WHERE "self"."order" OPERATOR(pg_catalog.=) "new"."order" AND "self"."select" OPERATOR(pg_catalog.=) "new"."select";
   IF NOT FOUND THEN
     RETURN NULL;
   END IF;
@@ -180,10 +180,10 @@ BEGIN
     RETURN NULL;
   END IF;
   IF "new"."a""%s" IS NOT DISTINCT FROM NULL AND "new"."it''s" IS NOT DISTINCT FROM NULL THEN
-    UPDATE "o""ther"."mo%s''ve" AS there SET "a%part" = CASE WHEN TG_OP = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."a""%s"), ROW("old"."a""%s")) THEN "there"."a%part" ELSE "new"."a""%s" END, "éééééééééééééééééééééééééééééééx" = CASE WHEN TG_OP = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."it''s"), ROW("old"."it''s")) THEN "there"."éééééééééééééééééééééééééééééééx" ELSE "new"."it''s" END WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "new"."order" AND "there"."select" OPERATOR(pg_catalog.=) "new"."select" AND pg_catalog.record_image_ne(ROW("there"."a%part", "there"."éééééééééééééééééééééééééééééééx"), ROW("new"."a""%s", "new"."it''s"));
+    UPDATE "o""ther"."mo%s''ve" AS there SET "a%part" = CASE WHEN "fo''rth"."tg_op" = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."a""%s"), ROW("old"."a""%s")) THEN "there"."a%part" ELSE "new"."a""%s" END, "éééééééééééééééééééééééééééééééx" = CASE WHEN "fo''rth"."tg_op" = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."it''s"), ROW("old"."it''s")) THEN "there"."éééééééééééééééééééééééééééééééx" ELSE "new"."it''s" END WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "new"."order" AND "there"."select" OPERATOR(pg_catalog.=) "new"."select" AND pg_catalog.record_image_ne(ROW("there"."a%part", "there"."éééééééééééééééééééééééééééééééx"), ROW("new"."a""%s", "new"."it''s"));
   ELSIF NOT EXISTS (SELECT FROM "o""ther"."mo%s''ve" AS there WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "new"."order" AND "there"."select" OPERATOR(pg_catalog.=) "new"."select" AND pg_catalog.record_image_eq(ROW("there"."a%part", "there"."éééééééééééééééééééééééééééééééx"), ROW("new"."a""%s", "new"."it''s"))) THEN
     INSERT INTO "o""ther"."mo%s''ve" AS there ("k""ey", "select", "a%part", "éééééééééééééééééééééééééééééééx") VALUES ("new"."order", "new"."select", "new"."a""%s", "new"."it''s")
-    ON CONFLICT ("k""ey", "select") DO UPDATE SET "a%part" = CASE WHEN TG_OP = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."a""%s"), ROW("old"."a""%s")) THEN "there"."a%part" ELSE "new"."a""%s" END, "éééééééééééééééééééééééééééééééx" = CASE WHEN TG_OP = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."it''s"), ROW("old"."it''s")) THEN "there"."éééééééééééééééééééééééééééééééx" ELSE "new"."it''s" END WHERE pg_catalog.record_image_ne(ROW("there"."a%part", "there"."éééééééééééééééééééééééééééééééx"), ROW("new"."a""%s", "new"."it''s"));
+    ON CONFLICT ("k""ey", "select") DO UPDATE SET "a%part" = CASE WHEN "fo''rth"."tg_op" = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."a""%s"), ROW("old"."a""%s")) THEN "there"."a%part" ELSE "new"."a""%s" END, "éééééééééééééééééééééééééééééééx" = CASE WHEN "fo''rth"."tg_op" = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."it''s"), ROW("old"."it''s")) THEN "there"."éééééééééééééééééééééééééééééééx" ELSE "new"."it''s" END WHERE pg_catalog.record_image_ne(ROW("there"."a%part", "there"."éééééééééééééééééééééééééééééééx"), ROW("new"."a""%s", "new"."it''s"));
   END IF;
   RETURN NULL;
 END
