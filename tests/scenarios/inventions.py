@@ -575,8 +575,6 @@ def _change_type(world: World, table: Table) -> Invented:
         change=change,
         naive=tuple(naive),
         tightens=Phase.DUAL_WRITE,
-        # newer code may write what is no value of the old type
-        loosens=type_ in TEXTS,
         loosens=type_ == "text",  # any text fits, and `down` makes no uuid of it
         renames=((table.display, column.name, to),) if to is not None else (),
         altered=frozenset({(table.display, column.name)}),
