@@ -211,6 +211,13 @@ class PartitionAttached(StepFailed):
         self.guard = guard
 
 
+class LossNoticed(OrchestratorError):
+    """An undo would lose what newer code has just written, or may have: it has to be counted again."""
+
+    def __init__(self, column: str) -> None:
+        super().__init__(f"newer code has written to {column} since it was counted", "try again")
+
+
 class NothingMeasured(OrchestratorError):
     """There is no time series to draw."""
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential, wait_random
 
-from orchestrator import index_trees, inspecting, key_trees
+from orchestrator import index_trees, inspecting, key_trees, losses
 from orchestrator.backfill.loop import run_batches, run_verification
 from orchestrator.backfill.meter import Meter
 from orchestrator.backfill.relations import unvisited
@@ -296,6 +296,7 @@ class Executor:
             note(connection)
             # it may be cancelled at any time: all of it is rolled back, and a resumed run does it again
             with self._translated(step, connection, limit_s=limit_ms / 1000) as watched:
+                losses.require_unnoticed(connection, step.losses)
                 locked = compared_in is not None and step.locks[0].reach == "tree"
                 if compared_in is not None and locked:
                     # the first statement locks the table and its partitions: nobody can attach another one now

@@ -15,11 +15,12 @@ from orchestrator.catalog.wanted import Request, Wanted
 from orchestrator.changes import Change
 from orchestrator.compiler import compile_plan
 from orchestrator.context import Context, connected, journal
-from orchestrator.errors import IllegalTransition, OrchestratorError, PlanRefused
+from orchestrator.errors import CatalogDrifted, IllegalTransition, OrchestratorError, PlanRefused
 from orchestrator.journal import schema, store
 from orchestrator.journal.states import Status
 from orchestrator.plan import Plan, find, load, names_in, split_table
 from orchestrator.program import Program
+from orchestrator.succession import listed
 from orchestrator.unfolding import enums_of, stored_first, unfolded
 from phases.delta import Delta, Table
 from phases.sql import qualified, text
@@ -43,6 +44,7 @@ def read_catalog(context: Context, plan: Plan, stored: Sequence[Delta] = ()) -> 
         database.set_short(connection)
         database.set_local(connection, lock_timeout=context.settings.lock_timeout_ms, **RENDERING)
         try:
+            _require_labels(connection, plan, stored)
             enums = _enums(connection, plan, stored)
             changes = unfolded(plan, enums)
             taken = list(_taken(connection, changes, stored))
@@ -77,6 +79,21 @@ def _enums(connection: Connection, plan: Plan, stored: Sequence[Delta]) -> dict[
     named = {name: _resolved(split_table(name), types) for name in enums_of(plan)}
     found = read_enums(connection, named)
     return {name: stored_first(enum, (delta.table for delta in stored)) for name, enum in found.items()}
+
+
+def _require_labels(connection: Connection, plan: Plan, stored: Sequence[Delta]) -> None:
+    """A value that somebody has added to an enum of the run, or renamed, would be there after contract.
+
+    Raises:
+        CatalogDrifted: naming the enum.
+    """
+    for enum in dict.fromkeys(enum for delta in stored for enum in delta.enums):
+        labels = database.scalar(connection, queries.LABELS, {"name": text(qualified(enum.as_table))})
+        if labels is not None and tuple(labels) != enum.values:
+            raise CatalogDrifted(
+                f'enum "{enum.schema}.{enum.name}", which the run has made, has other values now: {listed(labels)}',
+                f"give it back the values it had, or undo the run with: orchestrator abort {plan.name}",
+            )
 
 
 def _taken(connection: Connection, changes: Iterable[Change], stored: Sequence[Delta]) -> Iterator[tuple[str, str]]:

@@ -83,11 +83,6 @@ class Relabelled(Change):
             *self._warnings(catalog.table(self.table)),
             f'do not add or rename values of enum "{self.enum.display}" while the run is under way: '
             "writes of rows that have them would fail",
-            *(
-                f'function {function} mentions "{self.enum.name}": sessions that have called it may know the old enum '
-                "after contract, until they are new ones"
-                for function in self.enum.mentioned_in
-            ),
         ]
 
     @abstractmethod
@@ -178,6 +173,12 @@ class WithoutValue(Relabelled):
                     f'function {trigger.function} of trigger "{trigger.name}" is not ours: sessions that have called '
                     f'it may fail after contract if it uses "{self.column}", until they are new ones'
                 )
+        for routine in self.enum.compiled_in:
+            yield (
+                f'routine {routine} is not ours, and may have a variable of enum "{self.enum.display}": sessions that '
+                'have called it fail after contract ("cache lookup failed for type"), until it is altered or they are '
+                "new ones"
+            )
 
     def _collisions(self, facts: TableFacts, replacement: str) -> Iterator[str]:
         unique = [index.name for index in facts.indexes if index.unique and self.column in index.reads]
@@ -247,6 +248,8 @@ class WithRenamedValue(Relabelled):
 
     def _warnings(self, facts: TableFacts) -> Iterator[str]:
         yield f"newer code uses enum {self._new.schema}.{self._new.name}, in casts too"
+        for function in self.enum.mentioned_in:
+            yield f'function {function} mentions "{self.enum.name}", a type that is gone after contract'
 
     def _succession(self, catalog: Catalog, plan: str, *, complete: bool) -> Succession:
         facts = catalog.table(self.table)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from orchestrator import database, inspecting
+from orchestrator import database, losses
 from orchestrator.claimed import claimed
 from orchestrator.compiler import compile_plan
 from orchestrator.context import Context, connected, journal, require_direct, require_run
@@ -19,7 +17,7 @@ from orchestrator.errors import (
     CatalogDrifted,
     GateClosed,
     IllegalTransition,
-    LockNotObtained,
+    LossNoticed,
     PartitionAttached,
     PlanChanged,
     RunHeld,
@@ -32,7 +30,7 @@ from orchestrator.journal.store import Run, StepRow
 from orchestrator.plan import difference, duration, restore
 from orchestrator.planning import load_plan, make_program, plan_file, read_catalog
 from orchestrator.program import Placed, dump_step, load_deltas, load_step
-from phases.step import AwaitSnapshots, Phase, Statement, Verify
+from phases.step import AwaitSnapshots, Phase, Statement, Step, Verify
 
 # forward
 
@@ -250,10 +248,20 @@ def _validate(context: Context, executor: Executor, run: Run, rows: Sequence[Ste
     executor.again = f"orchestrator advance {run.name} --confirm-contract"
     still_whole = _guards_of_what_is_left(rows)
     for row in rows:
-        if row.op == "verify" and row.payload["guard"] in still_whole:
+        if _compared(row) in still_whole:
             executor.execute(row, anew=row.status != "pending")
     if not _destroyed(rows):
         check_drift(context, run, Phase.CONTRACT)
+
+
+def _compared(row: StepRow) -> str | None:
+    """The trigger whose work a step compares, or begins to count before that."""
+    match row.op:
+        case "verify":
+            return str(row.payload["guard"])
+        case "statement":
+            return row.payload["marks"] or None
+    return None
 
 
 def _move(executor: Executor, run: Run, to: tuple[Phase, Status], message: str) -> Run:
@@ -334,15 +342,13 @@ def abort(context: Context, name: str, *, take_over: bool = False, confirm_loss:
         )
 
     _require_undoable(context, rows)
+    with journal(context) as connection:
+        settled = store.loss_confirmed(connection, run.id)
+        used = store.before_abort(connection, run).has_finished(Phase.CONSTRAIN)
     # of an abort that goes on, what is gone cannot be counted: it was confirmed when it began
-    lost = [] if run.status is Status.ABORTING else _lost_by_abort(context, run, rows)
+    lost = [] if settled else losses.counted(context, losses.at_risk(rows, used=used))
     if lost and not confirm_loss:
-        listing = "".join(f"\n  {each}" for each in lost)
-        raise GateClosed(
-            f"nothing was undone: what newer code has written would be lost{listing}",
-            f"copy it elsewhere if it is needed, and see to it that no newer release is running; then: "
-            f"orchestrator abort {name} --confirm-loss",
-        )
+        raise losses.not_confirmed(run, lost)
 
     def work(executor: Executor, held: Run) -> Run:
         executor.again = f"orchestrator abort {name}"
@@ -353,17 +359,21 @@ def abort(context: Context, name: str, *, take_over: bool = False, confirm_loss:
             executor.look_before_undo(row)
         if held.status is not Status.ABORTING:
             held = _move(executor, held, (held.phase, Status.ABORTING), "abort begins")
-            with executor.engine.begin() as connection:
-                for each in lost:
-                    executor.claim.fence(connection)
-                    store.add_event(connection, held.id, "loss", each)
+        with executor.engine.begin() as connection:
+            executor.claim.fence(connection)
+            for each in lost:
+                store.add_event(connection, held.id, "loss", each, detail={"confirmed": True})
         with executor.engine.begin() as connection:
             # workers elsewhere may have a batch under way; from here on none begins one
             windows.revoke(connection, held.id)
         with executor.engine.connect() as connection:
             begun = [row for row in store.steps(connection, held.id) if row.status in ("done", "started")]
+        if settled or confirm_loss:
+            losses.disregard(executor, losses.at_risk(begun, used=used))
+        else:
+            losses.watch(executor, held, losses.at_risk(begun, used=used))
         for row in reversed(begun):
-            executor.undo(row)
+            _undo(executor, held, row, used=used)
         return _move(executor, held, (held.phase, Status.ABORTED), "undone")
 
     # a pause is about going forward
@@ -392,43 +402,24 @@ def _require_undoable(context: Context, rows: Sequence[StepRow]) -> None:
                 ) from error
 
 
-def _lost_by_abort(context: Context, run: Run, rows: Sequence[StepRow]) -> list[str]:
-    """What is nowhere else and goes with an abort: one read of the table for each column that may hold such values."""
-    # a statement and the note that it is done are one transaction: what was only begun has written nothing
-    steps = [load_step(row.payload) for row in rows if row.status == "done"]
-    undos = [undo for step in steps for undo in step.undo if isinstance(undo, Statement) and undo.loss]
-    used = run.has_finished(Phase.CONSTRAIN)
-    found = []
-    with connected(context.engine()) as connection:
-        for undo in undos:
-            if used or not undo.lost_when_used:
-                told = _told(context, connection, undo.loss)
-                found += [f"{undo.title}: {told}"] if told else []
-    return found
-
-
-def _told(context: Context, connection: Connection, query: str) -> Any:
-    try:
-        with connection.begin():
-            database.set_short(connection)
-            inspecting.read_only(connection, context.settings, lock_timeout_ms=context.settings.lock_timeout_ms)
-            return database.scalar(connection, query)
-    except DBAPIError as error:
-        match database.sqlstate(error):
-            case "42703" | "42P01":
-                return None  # somebody has dropped it: there is nothing left to lose
-            case "55P03":
-                raise LockNotObtained("a table of the run is locked by somebody", "try again") from error
-        raise
+def _undo(executor: Executor, run: Run, row: StepRow, *, used: bool) -> None:
+    """Takes a step back; where it meets what newer code has written meanwhile, once that is found to be nothing."""
+    while True:
+        try:
+            return executor.undo(row)
+        except LossNoticed:
+            losses.watch(executor, run, losses.at_risk([row], used=used))
 
 
 def _destroyed(rows: Sequence[StepRow]) -> bool:
     return any(
-        row.phase is Phase.CONTRACT
-        and row.status in ("done", "started")
-        and not isinstance(load_step(row.payload), Verify | AwaitSnapshots)
+        row.phase is Phase.CONTRACT and row.status in ("done", "started") and _destroys(load_step(row.payload))
         for row in rows
     )
+
+
+def _destroys(step: Step) -> bool:
+    return not (isinstance(step, Verify | AwaitSnapshots) or (isinstance(step, Statement) and bool(step.marks)))
 
 
 def withdraw(context: Context, name: str) -> Run:

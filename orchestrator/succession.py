@@ -128,6 +128,7 @@ class Succession:
             adds=tuple(f"{self.facts.display}.{new}" for new in self.renames.values()),
             add=tuple(self._new_column(column) for column in columns),
             drop=tuple(self.renames),
+            tied=tuple(old for old in self.renames if self._is_tied(old)),
             key=self.facts.primary_key,
             not_null=tuple(self.renames[column.name] for column in columns if self._needs_not_null(column)),
             indexes=tuple(self._index(index) for index in self._indexes),
@@ -266,6 +267,16 @@ class Succession:
             found,
             columns=tuple(renames.get(column, column) for column in found.columns),
             set_columns=tuple(renames.get(column, column) for column in found.set_columns),
+        )
+
+    def _is_tied(self, column: str) -> bool:
+        type_ = self.facts.types.get(column)
+        if type_ is None or facts_of.holds_all(type_.type, of=self.facts.column(column).type):
+            return False
+        return any(
+            column in (key.columns if key.table == self.facts.table else key.referenced_columns)
+            for key, partner in self._partners.items()
+            if partner is not None
         )
 
     def _stands_on_primary_key(self, key: facts_of.ForeignKey) -> bool:

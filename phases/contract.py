@@ -146,6 +146,7 @@ def _switch(delta: Delta) -> Iterator[Composable]:
         yield RENAME_COLUMN.format(table=table, old=Identifier(renamed.old_name), new=Identifier(renamed.name))
     if delta.final_names:
         yield from compile_anew(delta.trigger_functions)
+        yield from enums.compile_anew(delta)
     yield from _renames(delta)
 
 

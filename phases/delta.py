@@ -694,6 +694,9 @@ class Delta:
     """What newer releases need and have from the end of constrain on."""
     add: tuple[NewColumn, ...] = ()
     drop: tuple[str, ...] = ()
+    tied: tuple[str, ...] = ()
+    """Old columns that a foreign key ties to others which get a new type as well, and one that may not hold all of
+    their values: what refers to a key that does not come back as it was would find none behind the old foreign key."""
     loosen: tuple[NotNull, ...] = ()
     not_null: tuple[str, ...] = ()
     """Columns that become NOT NULL by way of a check; a NOT NULL constraint with a name (18+) is in `constraints`."""

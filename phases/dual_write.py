@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
+from phases import loss
 from phases.delta import Delta, Fill, Link, Sync, Table, Value
 from phases.expand import DROP_COLUMN
 from phases.sql import catalog_sql, lock, qualified, text
@@ -129,6 +130,7 @@ def steps(delta: Delta) -> Iterator[Step]:
                 title=f"drop trigger {', '.join((delta.sync.trigger, *(column.name for column in delta.add)))}",
                 # together with the columns: written without the trigger, they would hold values that nobody else has
                 sql=tuple(map(text, (*drop(delta.table, delta.sync), *_drop_columns(delta)))),
+                losses=tuple(loss.of_columns(delta, delta.add)),
                 locks=drop_locks,
             ),
         ),

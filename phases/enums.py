@@ -34,6 +34,29 @@ DROP_TYPE = SQL("DROP TYPE {type}")
 RENAME_TYPE = SQL("ALTER TYPE {type} RENAME TO {name}")
 AT_ONCE = "enums"
 """The columns of all tables change their types in one transaction."""
+# a session keeps what it has compiled until the routine is altered; SECURITY as it is changes nothing, and is what
+# procedures have too. As of now, so that nothing is forgotten that came since the plan
+COMPILE_ANEW = SQL("DO {body}")
+COMPILE_ANEW_BODY = SQL(
+    """
+DECLARE
+  routine record;
+BEGIN
+  FOR routine IN
+    SELECT p.oid::pg_catalog.regprocedure::text AS name, p.prosecdef AS definer
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+    WHERE l.lanname = 'plpgsql' AND pg_catalog.pg_has_role(p.proowner, 'USAGE') AND {mentions}
+    ORDER BY p.oid
+  LOOP
+    EXECUTE pg_catalog.format(
+      'ALTER ROUTINE %s SECURITY %s', routine.name, CASE WHEN routine.definer THEN 'DEFINER' ELSE 'INVOKER' END
+    );
+  END LOOP;
+END
+"""
+)
+# rather one too many: PL/pgSQL cannot be asked which types a routine has compiled in
+MENTIONS = SQL("(p.prosrc ~* {type} OR (p.prosrc ~* {table} AND p.prosrc ~* '%[[:space:]]*type'))")
 IS_NOT = SQL("CHECK (({column} <> {value}))")
 HAS_NOT = SQL("CHECK (({value} <> ALL ({column})))")
 IS = SQL("{column} = {value}")
@@ -88,6 +111,30 @@ def take_over(delta: Delta) -> Iterator[Statement]:
             locks=(),
             together=AT_ONCE,
         )
+
+
+def compile_anew(delta: Delta) -> Iterator[Composable]:
+    """For open sessions that have called routines with a variable of the enum, or of a column's type (`%TYPE`).
+
+    Those that our role does not own cannot be altered: they are told when the plan is compiled. Who alters one of them
+    at the same moment is waited for, or waits for a few milliseconds.
+    """
+    for enum in delta.enums:
+        if enum.takes_name:
+            body = COMPILE_ANEW_BODY.format(mentions=mentions(enum.old_name, delta.table.name))
+            yield COMPILE_ANEW.format(body=Literal(text(body)))
+
+
+def mentions(type_: str, table: str) -> Composable:
+    """Condition on a row of pg_proc, `p`: its body may have a variable of the enum."""
+    return MENTIONS.format(type=Literal(_as_word(type_)), table=Literal(_as_word(table)))
+
+
+def _as_word(name: str) -> str:
+    """An expression of PostgreSQL's that finds a name in a text, quoted or not, in whichever case."""
+    escaped = "".join(each if each.isalnum() or each == "_" else f"\\{each}" for each in name)
+    quotes_doubled = escaped.replace('\\"', '\\"\\"?')
+    return rf"(?<![[:alnum:]_$]){quotes_doubled}(?![[:alnum:]_$])"
 
 
 def without(value: str, *, column: str, array: bool, name: str) -> TableConstraint:

@@ -78,7 +78,6 @@ def steps(delta: Delta) -> Iterator[Step]:
     locks = (lock(LockMode.ACCESS_EXCLUSIVE, delta.table),)
     for column in delta.add:
         drop = DROP_COLUMN.format(table=qualified(delta.table), column=Identifier(column.name))
-        lost, unsure = loss.of_column(delta, column)
         yield Statement(
             title=f"add column {column.name}",
             sql=tuple(map(text, _add(delta.table, column))),
@@ -88,8 +87,7 @@ def steps(delta: Delta) -> Iterator[Step]:
                     title=f"drop column {column.name}",
                     sql=(text(drop),),
                     locks=locks,
-                    loss=lost,
-                    lost_when_used=unsure,
+                    losses=tuple(loss.of_columns(delta, [column])),
                 ),
             ),
         )

@@ -33,6 +33,8 @@ DUPLICATES_OF_PARTITIONS = SQL(
 COMPUTED = SQL("pg_catalog.num_nulls({values}) < 0")
 # a cast cuts a text without a word, where an assignment refuses it
 CUT = SQL("{value} IS DISTINCT FROM CAST({whole} AS text)")
+# by the equality that keys have, whatever the search_path: 1.0 and 1.00 are one key, and to null is null
+DIFFERENT_KEY = SQL("pg_catalog.record_ne(ROW({}), ROW({}))")
 # the row under the names of the trigger's expressions, which no other relation of the query has
 WRITTEN = SQL("(SELECT {condition} FROM (SELECT {columns}) AS new)")
 RELATION = SQL("(SELECT new.ctid, {columns} FROM {table} AS new) AS new")
@@ -45,6 +47,7 @@ EQUAL = SQL("{referenced} {operator} {column}{collation}")
 
 def steps(delta: Delta) -> Iterator[Inspect]:
     """Each reads its table once, as VALIDATE does, under a lock that every SELECT takes."""
+    yield from _tied(delta)
     yield from _looks(delta, None)
 
 
@@ -89,6 +92,18 @@ def trial(delta: Delta) -> Iterator[Inspect]:
         if fill.immutable and all(column.name != fill.value.column for column in delta.add):
             condition = WHERE_MISSING.format(missing=sync.missing(fill), condition=_fails([fill.value]))
             yield _each(delta, f"compute {fill.value.column} for every row without", condition)
+    yield from _tied(delta)
+
+
+def _tied(delta: Delta) -> Iterator[Inspect]:
+    """For keys that do not survive the way there and back: newer code could not refer to them."""
+    for link in delta.sync.links if delta.sync else ():
+        back, written = _back(delta, link)
+        if back and not set(link.old).isdisjoint(delta.tied):
+            changed = SQL(" OR ").join(
+                DIFFERENT_KEY.format(Identifier("new", value.column), computed(value)) for value in back
+            )
+            yield _each(delta, f"look for keys that {_called(delta, link.up)} cannot hold", _row(changed, written))
 
 
 def round_trips(delta: Delta) -> Iterator[Inspect]:

@@ -1,42 +1,42 @@
-"""Loss: what newer code has written to a column that an abort drops, and that is nowhere else."""
+"""Loss: what newer code has written to a column that an abort takes away, and that is nowhere else."""
 
 from __future__ import annotations
 
-from psycopg.sql import SQL, Composable, Identifier, Literal
+from collections.abc import Iterable, Iterator
+
+from psycopg.sql import SQL, Composable, Identifier
 
 from phases.delta import Delta, NewColumn
 from phases.sql import catalog_sql, qualified, shown, text
+from phases.step import Loss
 from phases.sync import GIVEN, PLAINLY_DIFFERENT, differ
 
-LOST = SQL(
-    "SELECT pg_catalog.concat(pg_catalog.count(*), ' values of ', {name}) FROM {table} AS new WHERE {condition}"
-    " HAVING pg_catalog.count(*) > 0"
-)
-EACH = SQL("SELECT pg_catalog.string_agg(told, ', ') FROM ({}) AS lost(told)")
 CAST = SQL("CAST({} AS {})")
 
 
-def of_column(delta: Delta, column: NewColumn) -> tuple[str, bool]:
-    """A query that tells of it, or nothing; and whether such values may be the trigger's or the default's as well."""
-    condition, unsure = _condition(delta, column)
-    if condition is None:
-        return "", False
-    name = Literal(f"{shown(delta.table)}.{column.name}")
-    return text(LOST.format(name=name, table=qualified(delta.table), condition=condition)), unsure
+def of_columns(delta: Delta, columns: Iterable[NewColumn]) -> Iterator[Loss]:
+    """What goes with new columns."""
+    for column in columns:
+        condition, unsure = _condition(delta, column)
+        if condition is not None:
+            yield _loss(delta, column.name, condition, unsure=unsure)
 
 
-def of_swaps(delta: Delta) -> str:
-    """A query that tells of values under the columns' names that the old types cannot hold as they are, or nothing."""
-    told = (
-        LOST.format(
-            name=Literal(f"{shown(delta.table)}.{swap.column}"),
-            table=qualified(delta.table),
-            condition=SQL("{} AND ({})").format(GIVEN.format(Identifier("new", swap.column)), differ(swap.back.down)),
-        )
-        for swap in delta.swaps
-        if swap.back.down
+def of_swaps(delta: Delta) -> Iterator[Loss]:
+    """Values under the columns' names that the old types cannot hold as they are."""
+    for swap in delta.swaps:
+        if swap.back.down:
+            condition = SQL("{} AND ({})").format(GIVEN.format(Identifier("new", swap.column)), differ(swap.back.down))
+            yield _loss(delta, swap.column, condition)
+
+
+def _loss(delta: Delta, column: str, condition: Composable, *, unsure: bool = False) -> Loss:
+    return Loss(
+        table=text(qualified(delta.table)),
+        column=f"{shown(delta.table)}.{column}",
+        condition=text(condition),
+        unsure=unsure,
     )
-    return text(EACH.format(SQL(" UNION ALL ").join(told)))
 
 
 def _condition(delta: Delta, column: NewColumn) -> tuple[Composable | None, bool]:

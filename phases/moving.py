@@ -25,7 +25,7 @@ from phases.names import truncating
 from phases.sql import lock, names, qualified, text
 from phases.step import AwaitSnapshots, Batches, Insertion, Inspect, Lock, LockMode, Statement, Step, Verify
 from phases.sync import DIFFERENT, GIVEN, MISSING, SAME, all_of, of_row
-from phases.take_over import LOCK_TABLE, require_trigger
+from phases.take_over import LOCK_TABLE, REQUIRE, require_trigger
 
 # SECURITY DEFINER: who may write one of the tables need not have the right to write the other
 CREATE_FUNCTION = SQL(
@@ -48,6 +48,30 @@ CREATE_TRUNCATE_TRIGGER = SQL(
 )
 DROP_TRIGGER = SQL("DROP TRIGGER IF EXISTS {trigger} ON {table}")
 DROP_FUNCTION = SQL("DROP FUNCTION IF EXISTS {function}()")
+# counts how often a trigger has left something to one table alone. A sequence: nobody waits for it, and what was rolled
+# back counts as well. Where it begins says when the triggers were last touched
+CREATE_COUNTER = SQL("CREATE SEQUENCE {counter}")
+DROP_COUNTER = SQL("DROP SEQUENCE IF EXISTS {counter}")
+COUNT = SQL("PERFORM pg_catalog.nextval({counter});")
+# with it, who has written before has committed, and who writes after is counted
+LOCK_WRITERS = SQL("LOCK TABLE {tables} IN SHARE MODE")
+BEGIN_COUNT = SQL("SELECT pg_catalog.setval({counter}, {touched}, false)")
+# disabled and enabled again, replaced or made anew: its row is another transaction's
+TOUCHED = SQL(
+    "(SELECT 1 + COALESCE(pg_catalog.sum(t.xmin::text::bigint + p.xmin::text::bigint), 0)::bigint"
+    " FROM pg_catalog.pg_trigger AS t"
+    " JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid WHERE t.tgname IN ({triggers})"
+    " AND t.tgrelid IN ({source}::pg_catalog.regclass, {target}::pg_catalog.regclass))"
+)
+REQUIRE_COUNT_BODY = SQL(
+    """
+BEGIN
+  IF (SELECT is_called OR last_value IS DISTINCT FROM {touched} FROM {counter}) THEN
+    RAISE EXCEPTION {message} USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+END
+"""
+)
 DROP_TABLE = SQL("DROP TABLE IF EXISTS {table}")
 DROP_COLUMN = SQL("ALTER TABLE {table} DROP COLUMN {column}")
 DROP_OURS = SQL("ALTER TABLE {table} DROP COLUMN IF EXISTS {column}")
@@ -87,8 +111,13 @@ BEGIN
     IF {key_changed} THEN
       PERFORM pg_catalog.set_config({mark}, {went_here}, true);
       -- newer code may have made the row there before: neither is taken away
-      UPDATE {target} AS there SET {new_key}
-      WHERE {was_there} AND NOT EXISTS (SELECT FROM {target} AS there WHERE {is_there});
+      BEGIN
+        UPDATE {target} AS there SET {new_key}
+        WHERE {was_there} AND NOT EXISTS (SELECT FROM {target} AS there WHERE {is_there});
+      EXCEPTION WHEN unique_violation THEN
+        -- or is just making it, or has since our snapshot
+        NULL;
+      END;
       PERFORM pg_catalog.set_config({mark}, '', true);
     END IF;
   END IF;
@@ -98,6 +127,9 @@ BEGIN
       -- the backfill may have found this row neither where it was nor where it is now
       IF NOT ({empty}) AND NOT EXISTS (SELECT FROM {target} AS there WHERE {is_there}) THEN
         INSERT INTO {target} ({columns}) VALUES ({values}) ON CONFLICT ({key}) DO NOTHING;
+      END IF;
+      IF {key_changed} AND {left_here} THEN
+        {count}
       END IF;
       RETURN NULL;
     END IF;
@@ -111,6 +143,9 @@ BEGIN
   ELSIF NOT EXISTS (SELECT FROM {target} AS there WHERE {is_there} AND {agree}) THEN
     INSERT INTO {target} AS there ({columns}) VALUES ({values})
     ON CONFLICT ({key}) DO UPDATE SET {given} WHERE {differ};
+  END IF;
+  IF {left_here} THEN
+    {count}
   END IF;
   RETURN NULL;
 END
@@ -132,6 +167,9 @@ BEGIN
       UPDATE {target} AS there SET {filled} WHERE {was_there} AND {differ_filled};
     END IF;
     UPDATE {target} AS there SET {filled} WHERE {is_there} AND {differ_filled};
+    IF NOT (TG_OP = 'UPDATE' AND {unchanged} AND NOT {key_changed}) AND {left_here} THEN
+      {count}
+    END IF;
   END IF;
   RETURN NULL;
 END
@@ -146,6 +184,7 @@ DECLARE
   patience text := pg_catalog.current_setting('lock_timeout');
   since timestamptz := pg_catalog.clock_timestamp();
   held boolean;
+  apart boolean;
 BEGIN
 {ours}
   IF TG_OP = 'TRUNCATE' THEN
@@ -164,12 +203,16 @@ BEGIN
     END IF;
   END IF;
   IF TG_OP <> 'DELETE' THEN
-    IF EXISTS (SELECT FROM {source} AS here WHERE {is_here} AND {differ}) THEN
+    SELECT {differ} INTO apart FROM {source} AS here WHERE {is_here};
+    IF apart THEN
 {lock_new}
       IF held THEN
 {as_it_is}
         UPDATE {source} AS here SET {given} WHERE {is_here} AND {differ};
       END IF;
+    END IF;
+    IF apart IS DISTINCT FROM false AND {left_there} THEN
+      {count}
     END IF;
   END IF;
   RETURN NULL;
@@ -185,6 +228,7 @@ DECLARE
   patience text := pg_catalog.current_setting('lock_timeout');
   since timestamptz := pg_catalog.clock_timestamp();
   held boolean;
+  apart boolean;
 BEGIN
 {ours}
   IF TG_OP = 'UPDATE' AND {unchanged} AND NOT {key_changed} THEN
@@ -194,11 +238,17 @@ BEGIN
 {lock_new}
     UPDATE {target} AS there SET {taken} FROM {source} AS here
     WHERE {is_here} AND {is_there} AND NOT ({nothing_here});
-  ELSIF EXISTS (SELECT FROM {source} AS here WHERE {is_here} AND {differ}) THEN
+  ELSE
+    SELECT {differ} INTO apart FROM {source} AS here WHERE {is_here};
+    IF apart THEN
 {lock_new}
-    IF held THEN
+      IF held THEN
 {as_it_is}
-      UPDATE {source} AS here SET {given} WHERE {is_here} AND {differ};
+        UPDATE {source} AS here SET {given} WHERE {is_here} AND {differ};
+      END IF;
+    END IF;
+    IF apart IS DISTINCT FROM false AND {left_there} THEN
+      {count}
     END IF;
   END IF;
   RETURN NULL;
@@ -254,6 +304,11 @@ AWAITED = SQL(
               AND hands.relation = {source}::pg_catalog.regclass AND hands.mode IN ('RowShareLock', 'RowExclusiveLock')
           )"""
 )
+# what one table has and the other has not, once all is done
+LEFT = SQL(
+    "EXISTS (SELECT FROM {one} WHERE {is_one} AND NOT ({nothing})"
+    " AND NOT EXISTS (SELECT FROM {other} WHERE {is_other} AND {same}))"
+)
 EQUAL = SQL("{} OPERATOR(pg_catalog.=) {}")
 ASSIGN = SQL("{} = {}")
 KEPT = SQL(
@@ -301,7 +356,11 @@ def dual_write(delta: Delta) -> Iterator[Step]:
             sql=tuple(map(text, _create_forth(delta.table, move))),
             locks=(lock(LockMode.SHARE_ROW_EXCLUSIVE, delta.table),),
             # all at once: what is written there without the triggers, nobody else would have
-            undo=(_look_for_lost(delta.table, move), _undo(delta.table, move)),
+            undo=(
+                _begin_count(delta.table, move, _back_counter(move), move.back_trigger),
+                _look_for_lost(delta.table, move),
+                _undo(delta.table, move, looked=True),
+            ),
         )
 
 
@@ -333,8 +392,12 @@ def constrain(delta: Delta) -> Iterator[Step]:
 
 
 def validation(delta: Delta) -> Iterator[Step]:
-    """Before contract drops anything: what only the source has would be lost. What only the other has stays there."""
+    """Before contract drops anything: what only the source has would be lost. What only the other has stays there.
+
+    What the triggers leave to the source while it looks, and from then on, is counted.
+    """
     for move in delta.moves:
+        yield _begin_count(delta.table, move, _counter(delta.table, move), move.trigger)
         yield verification(delta, move, repair=None)
 
 
@@ -467,8 +530,51 @@ def _look_for_lost(source: Table, move: Move) -> Inspect:
     )
 
 
-def _undo(source: Table, move: Move) -> Statement:
-    """Of either trigger: all or nothing."""
+def _begin_count(source: Table, move: Move, counter: Identifier, trigger: str) -> Statement:
+    """Blocks writers of both tables for a moment; the look that comes next sees all that they had written."""
+    both = (source, move.table)
+    sql = (
+        LOCK_WRITERS.format(tables=SQL(", ").join(map(qualified, both))),
+        BEGIN_COUNT.format(counter=Literal(text(counter)), touched=_touched(source, move)),
+    )
+    return Statement(
+        title=f"begin to count what {trigger} leaves undone",
+        sql=tuple(map(text, sql)),
+        marks=trigger,
+        locks=_both(LockMode.SHARE, *both),
+    )
+
+
+def _require_count(source: Table, move: Move, counter: Identifier, owner: Table) -> Composable:
+    """Raises where a trigger has left something since the count began, or was not at work all the while."""
+    message = f"something was written since the tables were compared that only {owner.name} has"
+    body = REQUIRE_COUNT_BODY.format(
+        counter=counter, touched=_touched(source, move), message=Literal(message.replace("%", "%%"))
+    )
+    return REQUIRE.format(body=Literal(text(body)))
+
+
+def _touched(source: Table, move: Move) -> Composable:
+    triggers = [name for each in (move.trigger, move.back_trigger) for name in (each, truncating(each))]
+    return TOUCHED.format(
+        triggers=SQL(", ").join(map(Literal, triggers)),
+        source=Literal(text(qualified(source))),
+        target=Literal(text(qualified(move.table))),
+    )
+
+
+def _counter(source: Table, move: Move) -> Identifier:
+    """Of what the trigger leaves to the source. It is called like the function, beside it."""
+    return Identifier(source.schema, move.function)
+
+
+def _back_counter(move: Move) -> Identifier:
+    """Of what the trigger there leaves to the other table."""
+    return Identifier(move.table.schema, move.back_function)
+
+
+def _undo(source: Table, move: Move, *, looked: bool = False) -> Statement:
+    """Of either trigger: all or nothing. `looked`: for what only the other table has; nothing may have come since."""
     table = qualified(move.table)
     what = f"table {move.table.name}" if move.create else f"{', '.join(move.there)} of {move.table.name}"
     gone = (
@@ -476,9 +582,14 @@ def _undo(source: Table, move: Move) -> Statement:
         if move.create
         else [DROP_OURS.format(table=table, column=Identifier(name)) for name in move.there]
     )
+    look = (
+        LOCK_TABLE.format(table=qualified(source)),
+        LOCK_TABLE.format(table=table),
+        _require_count(source, move, _back_counter(move), move.table),
+    )
     return Statement(
         title=f"drop {what}, the triggers",
-        sql=tuple(map(text, (*_drop(source, move), *gone))),
+        sql=tuple(map(text, (*(look if looked else ()), *_drop(source, move), *gone))),
         locks=_both(LockMode.ACCESS_EXCLUSIVE, source, move.table),
     )
 
@@ -487,6 +598,7 @@ def _part(source: Table, move: Move) -> Iterator[Composable]:
     for table, trigger in ((source, move.trigger), (move.table, move.back_trigger)):
         yield LOCK_TABLE.format(table=qualified(table))
         yield require_trigger(table, trigger)
+    yield _require_count(source, move, _counter(source, move), source)
     yield from _drop(source, move)
     for column in move.here:
         yield DROP_COLUMN.format(table=qualified(source), column=Identifier(column))
@@ -499,7 +611,9 @@ def _drop(source: Table, move: Move) -> Iterator[Composed]:
     ):
         for name in (trigger, truncating(trigger)):
             yield DROP_TRIGGER.format(trigger=Identifier(name), table=qualified(table))
-        yield DROP_FUNCTION.format(function=Identifier(table.schema, function))
+        called = Identifier(table.schema, function)
+        yield DROP_FUNCTION.format(function=called)
+        yield DROP_COUNTER.format(counter=called)
 
 
 def _create_forth(source: Table, move: Move) -> Iterator[Composed]:
@@ -515,6 +629,7 @@ def _create_back(source: Table, move: Move) -> Iterator[Composed]:
 def _create(table: Table, trigger: str, function: str, body: Composable, *, whole: bool) -> Iterator[Composed]:
     """`whole`: rows that go count as well, not only values."""
     called = Identifier(table.schema, function)
+    yield CREATE_COUNTER.format(counter=called)
     yield CREATE_FUNCTION.format(function=called, body=Literal(text(body)))
     yield REVOKE.format(function=called)
     delete = SQL(" OR DELETE") if whole else SQL("")
@@ -529,6 +644,7 @@ def _create(table: Table, trigger: str, function: str, body: Composable, *, whol
 def _forth(source: Table, move: Move) -> dict[str, Composable]:
     stored, given = _list(move.there, "there"), _list(move.here, "new")
     op = _operation(move.function)
+    same = SAME.format(a=stored, b=_list(move.here, "here"))
     filled = [_filled(op, pair) for pair in move.columns]
     now = [_now(op, name) for name in move.here] if move.create else of_row(move.here, "self")
     return {
@@ -556,6 +672,15 @@ def _forth(source: Table, move: Move) -> dict[str, Composable]:
         "agree": SAME.format(a=stored, b=given),
         "filled": _assigned(move.there, filled),
         "differ_filled": DIFFERENT.format(a=stored, b=SQL(", ").join(filled)),
+        "left_here": LEFT.format(
+            one=SQL("{} AS here").format(qualified(source)),
+            is_one=_equal((move.key_here, "here"), (move.key_here, "new")),
+            nothing=all_of(MISSING, of_row(move.here, "here")),
+            other=SQL("{} AS there").format(qualified(move.table)),
+            is_other=_equal((move.key_there, "there"), (move.key_here, "new")),
+            same=same,
+        ),
+        "count": COUNT.format(counter=Literal(text(_counter(source, move)))),
     }
 
 
@@ -632,6 +757,15 @@ def _back(source: Table, move: Move) -> dict[str, Composable]:
         "taken": _assigned(move.there, of_row(move.here, "here")),
         "given": _assigned(move.here, given),
         "differ": DIFFERENT.format(a=_list(move.here, "here"), b=SQL(", ").join(given)),
+        "left_there": LEFT.format(
+            one=SQL("{} AS there").format(qualified(move.table)),
+            is_one=_equal((move.key_there, "there"), (move.key_there, "new")),
+            nothing=all_of(MISSING, of_row(move.there, "there")),
+            other=SQL("{} AS here").format(qualified(source)),
+            is_other=is_here,
+            same=SAME.format(a=_list(move.here, "here"), b=_list(move.there, "there")),
+        ),
+        "count": COUNT.format(counter=Literal(text(_back_counter(move)))),
         "lock_old": LOCK.format(source=qualified(source), row=was_here, awaited=awaited),
         "lock_new": LOCK.format(source=qualified(source), row=is_here, awaited=awaited),
     }

@@ -67,6 +67,20 @@ class Lock:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Loss:
+    """Values of a column that are nowhere else, and that go when it is taken away or computed back."""
+
+    table: str
+    """Qualified and quoted."""
+    column: str
+    """`schema.table.column`, for people."""
+    condition: str
+    """On a row, `new`: it has such a value."""
+    unsure: bool = False
+    """Nobody can tell whether newer code has written that: it has not before constrain was done."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Statement:
     """SQL that runs in one transaction, together with its journal row."""
 
@@ -77,15 +91,17 @@ class Statement:
     """A query for the keys of rows that make this statement fail, to be shown when it does."""
     guards: tuple[str, ...] = ()
     """The triggers on whose work this statement relies: what was compared for them must be fresh."""
+    marks: str = ""
+    """The trigger whose work is compared next: what it leaves undone is counted from here on, for each look anew."""
     together: str = ""
     """What it shares with statements about other tables: those of one phase run in one transaction."""
     require: str = ""
     """Of an undo: raises while it may not run. Asked before an abort begins, and part of `sql` as well."""
     loss: str = ""
-    """A query that says how much is lost with it, or gives nothing. In contract such steps come last, and tell before
-    they begin; of an undo it is asked before the abort begins."""
-    lost_when_used: bool = False
-    """Nobody can tell whether newer code has written that: it has not before constrain was done."""
+    """Of contract: a query that says how much is lost with it. Such steps come last, and tell before they begin."""
+    losses: tuple[Loss, ...] = ()
+    """Of an undo: what newer code may have written that goes with it. It is counted before the abort begins, and
+    noticed from then on."""
     declared: bool = False
     """Its locks are what an author says, and nobody can know."""
     leaves: str = ""

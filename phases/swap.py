@@ -56,7 +56,7 @@ def steps(delta: Delta) -> Iterator[Step]:
             *_foreign_keys_back(delta),
             Statement(
                 title=f"swap {exchanged} back",
-                loss=loss.of_swaps(delta),
+                losses=tuple(loss.of_swaps(delta)),
                 sql=tuple(map(text, _exchange(delta, after, delta.sync, undo))),
                 locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table), *sequence_locks(undo)),
             ),

@@ -98,6 +98,13 @@ INTEGERS = frozenset(_BOUNDS)
 """Types that a sequence can have."""
 
 
+def holds_all(type_: str, of: str) -> bool:
+    """Whether a type has every value of another, as far as that is known."""
+    if of not in INTEGERS:
+        return False
+    return type_ == "numeric" or (type_ in INTEGERS and _BOUNDS[type_][1] >= _BOUNDS[of][1])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Index:
     """An index, and how it reads once the columns that the plan renames have their new names."""
@@ -305,6 +312,8 @@ class Enum:
     """What else depends on it, and on none of these columns."""
     mentioned_in: tuple[str, ...]
     """Functions whose body has its name as a word."""
+    compiled_in: tuple[str, ...]
+    """Routines in PL/pgSQL, not ours, that may have a variable of its type: by its name, or by that of a column."""
     publications: tuple[str, ...]
     """Of tables that have such a column."""
 

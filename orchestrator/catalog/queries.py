@@ -204,6 +204,13 @@ WHERE p.prosqlbody IS NULL AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('inform
   AND strpos(p.prosrc, %(table)s) > 0 ORDER BY 1
 """
 
+OTHERS_ROUTINES = """
+SELECT p.oid::regprocedure::text AS name
+FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE l.lanname = 'plpgsql' AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'orchestrator')
+  AND NOT pg_has_role(p.proowner, 'USAGE') AND ({mentions}) ORDER BY 1
+"""
+
 # what another table must have to be like it
 SHAPE = """
 SELECT am.amname AS access_method, ts.spcname AS tablespace, c.relpersistence::text AS persistence,
@@ -335,6 +342,10 @@ SELECT CASE WHEN pg_type_is_visible(t.oid) THEN t.typname ELSE n.nspname || '.' 
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 WHERE t.typtype = 'e' AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'orchestrator')
 ORDER BY 1 LIMIT 200
+"""
+LABELS = """
+SELECT ARRAY(SELECT e.enumlabel FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder)::text[] AS values
+FROM pg_type t WHERE t.oid = to_regtype(%(name)s)
 """
 TYPE_EXISTS = "SELECT to_regtype(%(name)s) IS NOT NULL"
 # exact names, as of tables

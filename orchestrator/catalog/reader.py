@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from psycopg.sql import Identifier
+from psycopg.sql import SQL, Identifier
 from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 
@@ -49,6 +49,7 @@ from orchestrator.catalog.wanted import (
 )
 from orchestrator.database import fetch, run, scalar
 from orchestrator.errors import EnumNotFound, SchemaNotFound
+from phases import enums
 from phases.delta import Grant, KeyColumn, Table, TableOption
 from phases.sql import text
 
@@ -110,6 +111,12 @@ def read_enums(connection: Connection, named: Mapping[str, Table]) -> dict[str, 
 def _enum(connection: Connection, oid: int) -> Enum:
     row = fetch(connection, queries.ENUM, {"oid": oid})[0]
     bodies = fetch(connection, queries.BODIES, {"table": row["name"]})
+    columns = tuple(
+        EnumColumn(table=Table(each["schema"], each["table"]), column=each["column"], array=each["array"])
+        for each in fetch(connection, queries.ENUM_COLUMNS, {"oid": oid})
+    )
+    mentions = [enums.mentions(row["name"], each.table.name) for each in columns]
+    others = SQL(queries.OTHERS_ROUTINES).format(mentions=SQL(" OR ").join(mentions) if mentions else SQL("false"))
     return Enum(
         schema=row["schema"],
         name=row["name"],
@@ -118,10 +125,8 @@ def _enum(connection: Connection, oid: int) -> Enum:
         **{key: row[key] for key in ("owner", "owned", "may_create", "comment", "extension")},
         users=tuple(each["name"] for each in fetch(connection, queries.ENUM_USERS, {"oid": oid})),
         mentioned_in=tuple(each["name"] for each in bodies if _is_word(row["name"], each["body"])),
-        columns=tuple(
-            EnumColumn(table=Table(each["schema"], each["table"]), column=each["column"], array=each["array"])
-            for each in fetch(connection, queries.ENUM_COLUMNS, {"oid": oid})
-        ),
+        compiled_in=tuple(each["name"] for each in fetch(connection, text(others))),
+        columns=columns,
         publications=tuple(each["pubname"] for each in fetch(connection, queries.ENUM_PUBLICATIONS, {"oid": oid})),
     )
 

@@ -6,7 +6,7 @@ import getpass
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -354,6 +354,26 @@ def events(connection: Connection, run_id: int) -> list[Row[Any]]:
     return list(
         connection.execute(select(tables.event).where(tables.event.c.run_id == run_id).order_by(tables.event.c.id))
     )
+
+
+def loss_confirmed(connection: Connection, run_id: int) -> bool:
+    """Whether the operator has said of an abort of the run that what newer code has written may be lost."""
+    event = tables.event
+    said = select(event.c.id).where(
+        event.c.run_id == run_id, event.c.kind == "loss", event.c.detail["confirmed"].as_boolean()
+    )
+    return connection.execute(said.limit(1)).first() is not None
+
+
+def before_abort(connection: Connection, run: Run) -> Run:
+    """The run as it was when its abort began; as it is, if none has."""
+    event = tables.event
+    begun = select(event.c.from_state).where(event.c.run_id == run.id, event.c.to_state.endswith(f"/{Status.ABORTING}"))
+    state = connection.execute(begun.limit(1)).scalar_one_or_none()
+    if state is None:
+        return run
+    phase, _, status = state.partition("/")
+    return replace(run, phase=Phase(phase), status=Status(status))
 
 
 # writing

@@ -12,15 +12,17 @@ from psycopg.errors import LockNotAvailable
 from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier
 
+from orchestrator.catalog.reader import read_enums
 from orchestrator.compiler import compile_plan
-from orchestrator.context import Context
+from orchestrator.context import Context, connected
 from orchestrator.errors import CatalogDrifted, PlanRefused, StepFailed
 from orchestrator.planning import preview
 from orchestrator.report import Reporter
+from phases.delta import Table
 from phases.step import Phase, Statement
-from tests.fixtures.database import CreateDatabase, Database
+from tests.fixtures.database import CreateDatabase, CreateRole, Database
 from tests.fixtures.processes import Orchestrator, Result
-from tests.fixtures.runs import Migration, init
+from tests.fixtures.runs import Migration, context_of, init
 
 SCHEMA: LiteralString = """
 CREATE TYPE mood AS ENUM ('sad', 'meh', 'glad');
@@ -236,6 +238,51 @@ def test_trigger_functions_that_cannot_be_compiled_anew_are_named(
     assert any('of trigger "mine" is not ours' in each for each in warnings) is not ours
 
 
+@pytest.mark.matrix
+def test_sessions_go_on_with_routines_that_have_a_variable_of_the_enum(database: Database, tmp_path: Path) -> None:
+    with database.connect() as session:
+        session.execute(
+            """
+            CREATE FUNCTION by_name(text) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET work_mem = '1MB' AS
+            $$DECLARE v Mood; BEGIN v := $1; RETURN v; END$$;
+            CREATE FUNCTION by_column() RETURNS text LANGUAGE plpgsql AS
+            $$DECLARE v "u".a % TYPE; BEGIN SELECT a INTO v FROM u LIMIT 1; RETURN v; END$$;
+            CREATE PROCEDURE by_column(INOUT value text) LANGUAGE plpgsql AS
+            $$DECLARE v t.a%type; BEGIN SELECT a INTO v FROM t LIMIT 1; value := v; END$$
+            """
+        )
+        calls: tuple[LiteralString, ...] = ("SELECT by_name('glad')", "SELECT by_column()", "CALL by_column(NULL)")
+        session.commit()
+        before = database.dump()
+        assert [session.execute(call).fetchone() for call in calls] == [("glad",), ("meh",), ("meh",)]
+        session.commit()
+        migrated(database, tmp_path, REMOVE).advance(to=Phase.CONTRACT)
+        assert [session.execute(call).fetchone() for call in calls] == [("glad",), ("sad",), ("sad",)]
+    assert database.dump() == before.replace("    'meh',\n", "")
+
+
+def test_routines_of_others_that_may_have_a_variable_of_the_enum_are_named(
+    database: Database, application_role: CreateRole, tmp_path: Path
+) -> None:
+    role = application_role()
+    database.execute(
+        """
+        CREATE FUNCTION mine() RETURNS int LANGUAGE plpgsql AS $$DECLARE v u.a%TYPE; BEGIN RETURN 1; END$$;
+        CREATE FUNCTION no_word() RETURNS int LANGUAGE plpgsql AS $$DECLARE moody text; BEGIN RETURN 1; END$$;
+        CREATE FUNCTION other_type() RETURNS int LANGUAGE plpgsql AS $$DECLARE v t; BEGIN RETURN 1; END$$
+        """
+    )
+    with connected(context_of(Database(role.dsn(database), database.name, database.server)).engine()) as connection:
+        enum = read_enums(connection, {"mood": Table("", "mood")})["mood"]
+    assert enum.compiled_in == ("mine()",)
+    plan, _, catalog = preview(migrated(database, tmp_path, REMOVE).context, "moods")
+    assert not any("is not ours" in each for each in compile_plan(plan, catalog).warnings)
+    warnings = compile_plan(
+        plan, replace(catalog, enums={"mood": replace(catalog.enums["mood"], compiled_in=enum.compiled_in)})
+    ).warnings
+    assert any("routine mine() is not ours" in each for each in warnings)
+
+
 def test_contract_wants_the_check_that_no_row_has_the_value(database: Database, tmp_path: Path) -> None:
     database.execute("UPDATE t SET a = 'sad'; UPDATE u SET a = 'sad', all_of = NULL")
     migration = migrated(database, tmp_path, STRICT)
@@ -280,6 +327,16 @@ def test_a_column_that_comes_to_use_the_enum_is_told_before_the_next_phase(datab
     database.execute("CREATE TABLE later (a mood)")
     with pytest.raises(CatalogDrifted, match=r'"public\.later" has come to use an enum of the plan'):
         migration.advance(to=Phase.CONTRACT)
+
+
+def test_another_value_of_the_new_enum_is_told_before_the_next_phase(database: Database, tmp_path: Path) -> None:
+    migration = migrated(database, tmp_path, RENAME)
+    migration.advance(to=Phase.DUAL_WRITE)
+    database.execute("ALTER TYPE feeling RENAME VALUE 'glad' TO 'happy'")
+    with pytest.raises(CatalogDrifted, match=r'enum "public\.feeling", .* has other values now'):
+        migration.advance(to=Phase.BACKFILL)
+    database.execute("ALTER TYPE feeling RENAME VALUE 'happy' TO 'glad'")
+    migration.advance(to=Phase.CONTRACT)
 
 
 def test_a_value_that_is_added_meanwhile_is_told_before_the_next_phase(database: Database, tmp_path: Path) -> None:

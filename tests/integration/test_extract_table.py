@@ -326,6 +326,42 @@ def test_a_key_that_the_new_table_has_already_does_not_fail_older_code(
         migration.advance(Phase.CONTRACT)
 
 
+@pytest.mark.parametrize(
+    ("newer", "older", "expected"),
+    [
+        # ON CONFLICT is about the key: the other unique index must not be met first
+        (
+            "INSERT INTO profiles VALUES (2, 'x')",
+            "UPDATE users SET bio = 'x' WHERE id = 2",
+            [ONE, (2, "x", None), THREE],
+        ),
+        ("INSERT INTO profiles VALUES (9, 'x')", "UPDATE users SET id = 9 WHERE id = 1", [ONE, THREE, (9, "x", None)]),
+    ],
+)
+def test_older_code_does_not_fail_for_a_row_that_newer_code_is_just_making(
+    create_database: CreateDatabase, tmp_path: Path, newer: LiteralString, older: LiteralString, expected: Rows
+) -> None:
+    database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN, tables=USERS + "ALTER TABLE users ADD UNIQUE (bio)")
+    failures: list[psycopg.Error] = []
+    with holding(database, newer) as first, at_work(database, older, failures):
+        wait_until(lambda: len(blocked_by(database, first.pid)) == 1, what="older code waits for newer code")
+        first.commit()
+    assert failures == []
+    assert profiles(database) == expected
+
+
+@pytest.mark.parametrize("older", ["UPDATE users SET bio = 'y' WHERE id = 2", "UPDATE users SET id = 9 WHERE id = 1"])
+def test_a_row_that_newer_code_has_made_since_a_snapshot_fails_older_code_as_any_row_would(
+    create_database: CreateDatabase, tmp_path: Path, older: LiteralString
+) -> None:
+    database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN, tables=USERS + "ALTER TABLE users ADD UNIQUE (bio)")
+    with holding(database, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT FROM users") as session:
+        database.execute("INSERT INTO profiles VALUES (2, NULL), (9, 'x')")
+        with pytest.raises(psycopg.errors.SerializationFailure):
+            session.execute(older)
+        session.rollback()
+
+
 def test_rows_that_were_written_behind_the_triggers_are_set_right(
     create_database: CreateDatabase, tmp_path: Path
 ) -> None:
@@ -358,6 +394,59 @@ def test_an_abort_refuses_to_take_away_what_only_the_new_table_has(
     database.execute("DELETE FROM profiles WHERE user_id = 7")
     migration.abort()
     assert users(database) == [ONE, TWO, THREE]
+
+
+LATE_KEY: LiteralString = "UPDATE users SET id = 9 WHERE id = 1"
+BEHIND: LiteralString = """
+ALTER TABLE users DISABLE TRIGGER USER; UPDATE users SET bio = 'late' WHERE id = 1;
+ALTER TABLE users ENABLE TRIGGER USER
+"""
+
+
+@pytest.mark.parametrize(("late", "left"), [(LATE_KEY, "id=9"), (BEHIND, "id=1")])
+def test_contract_drops_nothing_that_came_between_look_and_drop(
+    create_database: CreateDatabase, tmp_path: Path, late: LiteralString, left: str
+) -> None:
+    database, migration = moved(create_database, tmp_path, Phase.CONSTRAIN)
+    database.execute("INSERT INTO profiles VALUES (9, 'early')")
+    with pytest.raises(StepFailed, match="something was written since the tables were compared that only users has"):
+        migration.meddling("drop bio", lambda: database.execute(late)).advance(Phase.CONTRACT)
+    with pytest.raises(NotVerified, match=f"1 rows differ\n  {left}"):
+        migration.advance(Phase.CONTRACT)
+    database.execute("UPDATE users SET bio = 'right' WHERE id IN (1, 9)")
+    migration.advance(Phase.CONTRACT)
+    assert "right" in [bio for _, bio, _ in profiles(database)]
+
+
+def test_an_abort_drops_nothing_that_came_between_look_and_drop(
+    create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    database, migration = moved(create_database, tmp_path, Phase.CONSTRAIN)
+    late = migration.meddling("drop table", lambda: database.execute("INSERT INTO profiles VALUES (7, 'nobody')"))
+    with pytest.raises(StepFailed, match="something was written since the tables were compared that only profiles has"):
+        late.abort()
+    with pytest.raises(StepFailed, match="rows of profiles that users does not have: there are some\n  row user_id=7"):
+        migration.abort()
+    database.execute("DELETE FROM profiles WHERE user_id = 7")
+    migration.abort()
+    assert users(database) == [ONE, TWO, THREE]
+
+
+def test_what_the_triggers_carry_stands_in_the_way_of_neither_drop(
+    create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    writes: LiteralString = """
+        INSERT INTO users VALUES (4, 'Ulm', 'four'), (5, 'Ulm', NULL); INSERT INTO profiles VALUES (5, 'five');
+        UPDATE users SET bio = 'new' WHERE id = 1; DELETE FROM profiles WHERE user_id = 3;
+        UPDATE users SET city = 'Bonn'; UPDATE profiles SET face = 'new'
+    """
+    expected: Rows = [(1, "new", "new"), (4, "four", "new"), (5, "five", "new")]
+    database, migration = moved(create_database, tmp_path, Phase.CONSTRAIN)
+    migration.meddling("drop bio", lambda: database.execute(writes)).advance(Phase.CONTRACT)
+    assert profiles(database) == expected
+    database, migration = moved(create_database, tmp_path, Phase.CONSTRAIN)
+    migration.meddling("drop table", lambda: database.execute(writes)).abort()
+    assert users(database) == sorted([*expected, TWO, (3, None, None)], key=str)
 
 
 def test_what_is_about_the_columns_alone_comes_along(create_database: CreateDatabase, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from orchestrator.compiler import compile_plan
-from orchestrator.errors import PlanRefused
+from orchestrator.errors import PlanRefused, StepFailed
 from orchestrator.plan import parse
 from orchestrator.planning import read_catalog
 from orchestrator.program import Program
@@ -99,6 +99,36 @@ def test_what_refers_and_what_is_referred_to_change_together(
 def compiled(database: Database, *changes: dict[str, Any]) -> Program:
     plan = parse(written(*changes), "plan")
     return compile_plan(plan, read_catalog(context_of(database), plan))
+
+
+@pytest.mark.parametrize("table", ["users", "orders"])
+def test_keys_that_the_new_type_cannot_hold_stop_the_run_before_anything_is_made(
+    create_database: CreateDatabase, tmp_path: Path, table: str
+) -> None:
+    """Once one end is exchanged, a write of the rounded key would find no such row behind the old foreign key."""
+    database = create_database(init)
+    database.execute(
+        """
+        CREATE TABLE users (id numeric PRIMARY KEY); INSERT INTO users VALUES (1.000), (2.4);
+        CREATE TABLE orders (id int PRIMARY KEY, user_id numeric CONSTRAINT ordered_by REFERENCES users);
+        INSERT INTO orders VALUES (1, 1.0), (2, NULL), (3, 2.4)
+        """
+    )
+    before = database.dump()
+    changes = tuple(retyped(*each, type="numeric(9)") for each in (("users", "id"), ("orders", "user_id")))
+    first = changes if table == "users" else changes[::-1]
+    migration = Migration.of(written(*first), database, tmp_path)
+    with pytest.raises(StepFailed, match=r"look for keys that (user_)?id cannot hold: there are some\n  row id="):
+        migration.advance(to=Phase.EXPAND)
+    assert database.dump() == before
+    database.execute("DELETE FROM orders WHERE id = 3; DELETE FROM users WHERE id = 2.4")
+    migration.advance(to=Phase.BACKFILL)
+    database.execute("INSERT INTO users VALUES (3.5)")
+    with pytest.raises(StepFailed, match="look for keys that id cannot hold"):
+        migration.advance(to=Phase.CONSTRAIN)
+    database.execute("DELETE FROM users WHERE id = 3.5")
+    migration.advance(to=Phase.CONTRACT)
+    assert database.fetch("SELECT user_id FROM orders ORDER BY id") == [(1,), (None,)]
 
 
 def test_foreign_keys_go_by_themselves_before_their_columns(database: Database) -> None:

@@ -114,7 +114,8 @@ def hostile_steps() -> list[Step]:
 @pytest.mark.parametrize("case", DELTAS)
 def test_a_step_that_stops_writers_is_short_and_all_others_are_long(case: str) -> None:
     for step in all_steps(DELTAS[case]()):
-        stops = {lock.mode for lock in step.locks} & {LockMode.ACCESS_EXCLUSIVE, LockMode.SHARE_ROW_EXCLUSIVE}
+        modes = {LockMode.ACCESS_EXCLUSIVE, LockMode.SHARE_ROW_EXCLUSIVE, LockMode.SHARE}
+        stops = {lock.mode for lock in step.locks} & modes
         assert step.lock_class == ("short exclusive" if stops else "long, harmless"), step.title
 
 
@@ -153,9 +154,14 @@ def test_every_undo_may_run_twice() -> None:
             statements = undo.sql if isinstance(undo, Statement) else (undo.sql,)
             # DROP NOT NULL, VALIDATE and SET NOT NULL do not mind that it is so already
             repeatable = ("IF EXISTS", "DROP NOT NULL", "SET NOT NULL", "VALIDATE CONSTRAINT", " DEFAULT", "COMMENT ON")
+            harmless = ("LOCK TABLE", "SELECT pg_catalog.setval")
+            if undo is step.undo[-1]:
+                # it only looks, where what is looked at is there: that is noted in the transaction in which it goes
+                statements = tuple(each for each in statements if not each.startswith("DO "))
             # what is added was taken away just before
             added = [each for each in statements if " ADD CONSTRAINT " in each]
-            assert all(any(word in each for word in repeatable) for each in statements if each not in added), undo.title
+            left = [each for each in statements if each not in added and not each.startswith(harmless)]
+            assert all(any(word in each for word in repeatable) for each in left), undo.title
             assert not added or statements.index(added[0]) == 1, undo.title
 
 
@@ -170,10 +176,10 @@ def test_of_a_swap_only_the_exchange_itself_may_not_be_undone_twice() -> None:
 
 def test_contract_validates_before_it_destroys() -> None:
     steps = list(STEPS[Phase.CONTRACT](hostile()))
-    looks = [isinstance(step, Verify) for step in steps]
+    looks = [isinstance(step, Verify) or (isinstance(step, Statement) and step.marks != "") for step in steps]
     assert looks == sorted(looks, reverse=True)
-    # of the trigger on the table itself, and of those between two tables
-    assert sum(looks) == 2
+    # of the trigger on the table itself, and of those between two tables, whose work is counted from then on
+    assert sum(looks) == 3
 
 
 def test_nothing_is_dropped_with_cascade() -> None:

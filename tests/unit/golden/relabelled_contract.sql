@@ -32,6 +32,22 @@ DROP SEQUENCE IF EXISTS "sche""ma"."count""er";
 ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN "order";
 ALTER TABLE "sche""ma"."we""ird%1" RENAME COLUMN "ord""er%s" TO "order";
 ALTER FUNCTION "sche""ma"."it's%1"() COST 100.0;
+DO  E'
+DECLARE
+  routine record;
+BEGIN
+  FOR routine IN
+    SELECT p.oid::pg_catalog.regprocedure::text AS name, p.prosecdef AS definer
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+    WHERE l.lanname = ''plpgsql'' AND pg_catalog.pg_has_role(p.proowner, ''USAGE'') AND (p.prosrc ~*  E''(?<![[:alnum:]_$])mo\\\\''''od\\\\%(?![[:alnum:]_$])'' OR (p.prosrc ~*  E''(?<![[:alnum:]_$])we\\\\"\\\\"?ird\\\\%1(?![[:alnum:]_$])'' AND p.prosrc ~* ''%[[:space:]]*type''))
+    ORDER BY p.oid
+  LOOP
+    EXECUTE pg_catalog.format(
+      ''ALTER ROUTINE %s SECURITY %s'', routine.name, CASE WHEN routine.definer THEN ''DEFINER'' ELSE ''INVOKER'' END
+    );
+  END LOOP;
+END
+';
 
 -- drop type mo'od%, which ne"w replaces
 -- long, harmless: no lock

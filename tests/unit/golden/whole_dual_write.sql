@@ -1,11 +1,13 @@
 -- create trigger Orchestrator_back
 -- short exclusive: SHARE ROW EXCLUSIVE on "o""ther"."mo%s've"
+CREATE SEQUENCE "o""ther"."ba""ck";
 CREATE FUNCTION "o""ther"."ba""ck"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS '
 #variable_conflict use_column
 DECLARE
   patience text := pg_catalog.current_setting(''lock_timeout'');
   since timestamptz := pg_catalog.clock_timestamp();
   held boolean;
+  apart boolean;
 BEGIN
   IF TG_RELID <> ''"o""ther"."mo%s''''ve"''::pg_catalog.regclass THEN
     RAISE insufficient_privilege USING MESSAGE = ''this function is for triggers of one table'';
@@ -65,7 +67,8 @@ BEGIN
     END IF;
   END IF;
   IF TG_OP <> ''DELETE'' THEN
-    IF EXISTS (SELECT FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND "here"."select" OPERATOR(pg_catalog.=) "new"."select" AND pg_catalog.record_image_ne(ROW("here"."a""%s", "here"."it''s"), ROW("new"."a%part", "new"."éééééééééééééééééééééééééééééééx"))) THEN
+    SELECT pg_catalog.record_image_ne(ROW("here"."a""%s", "here"."it''s"), ROW("new"."a%part", "new"."éééééééééééééééééééééééééééééééx")) INTO apart FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND "here"."select" OPERATOR(pg_catalog.=) "new"."select";
+    IF apart THEN
       held := true;
       PERFORM FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND "here"."select" OPERATOR(pg_catalog.=) "new"."select" FOR NO KEY UPDATE SKIP LOCKED;
       IF NOT FOUND THEN
@@ -114,6 +117,9 @@ BEGIN
         UPDATE "sche""ma"."we""ird%1" AS here SET "a""%s" = "new"."a%part", "it''s" = "new"."éééééééééééééééééééééééééééééééx" WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND "here"."select" OPERATOR(pg_catalog.=) "new"."select" AND pg_catalog.record_image_ne(ROW("here"."a""%s", "here"."it''s"), ROW("new"."a%part", "new"."éééééééééééééééééééééééééééééééx"));
       END IF;
     END IF;
+    IF apart IS DISTINCT FROM false AND EXISTS (SELECT FROM "o""ther"."mo%s''ve" AS there WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "new"."k""ey" AND "there"."select" OPERATOR(pg_catalog.=) "new"."select" AND NOT ("there"."a%part" IS NOT DISTINCT FROM NULL AND "there"."éééééééééééééééééééééééééééééééx" IS NOT DISTINCT FROM NULL) AND NOT EXISTS (SELECT FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND "here"."select" OPERATOR(pg_catalog.=) "new"."select" AND pg_catalog.record_image_eq(ROW("here"."a""%s", "here"."it''s"), ROW("there"."a%part", "there"."éééééééééééééééééééééééééééééééx")))) THEN
+      PERFORM pg_catalog.nextval(''"o""ther"."ba""ck"'');
+    END IF;
   END IF;
   RETURN NULL;
 END
@@ -129,13 +135,16 @@ ALTER TABLE "o""ther"."mo%s've" ENABLE ALWAYS TRIGGER "Orchestrator_back_f7549d9
 --   DROP TRIGGER IF EXISTS "Orches""trator%" ON "sche""ma"."we""ird%1";
 --   DROP TRIGGER IF EXISTS "Orches""trator%_5889ffb4" ON "sche""ma"."we""ird%1";
 --   DROP FUNCTION IF EXISTS "sche""ma"."fo'rth"();
+--   DROP SEQUENCE IF EXISTS "sche""ma"."fo'rth";
 --   DROP TRIGGER IF EXISTS "Orchestrator_back" ON "o""ther"."mo%s've";
 --   DROP TRIGGER IF EXISTS "Orchestrator_back_f7549d97" ON "o""ther"."mo%s've";
 --   DROP FUNCTION IF EXISTS "o""ther"."ba""ck"();
+--   DROP SEQUENCE IF EXISTS "o""ther"."ba""ck";
 --   DROP TABLE IF EXISTS "o""ther"."mo%s've";
 
 -- create trigger Orches"trator%
 -- short exclusive: SHARE ROW EXCLUSIVE on "sche""ma"."we""ird%1"
+CREATE SEQUENCE "sche""ma"."fo'rth";
 CREATE FUNCTION "sche""ma"."fo'rth"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS '
 #variable_conflict use_column
 BEGIN
@@ -157,8 +166,13 @@ BEGIN
     IF pg_catalog.record_image_ne(ROW("new"."order", "new"."select"), ROW("old"."order", "old"."select")) THEN
       PERFORM pg_catalog.set_config(''orchestrator.moving'', ''fo''''rth gone '' || ROW("old"."order", "old"."select")::text, true);
       -- newer code may have made the row there before: neither is taken away
-      UPDATE "o""ther"."mo%s''ve" AS there SET "k""ey" = "new"."order", "select" = "new"."select"
-      WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "old"."order" AND "there"."select" OPERATOR(pg_catalog.=) "old"."select" AND NOT EXISTS (SELECT FROM "o""ther"."mo%s''ve" AS there WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "new"."order" AND "there"."select" OPERATOR(pg_catalog.=) "new"."select");
+      BEGIN
+        UPDATE "o""ther"."mo%s''ve" AS there SET "k""ey" = "new"."order", "select" = "new"."select"
+        WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "old"."order" AND "there"."select" OPERATOR(pg_catalog.=) "old"."select" AND NOT EXISTS (SELECT FROM "o""ther"."mo%s''ve" AS there WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "new"."order" AND "there"."select" OPERATOR(pg_catalog.=) "new"."select");
+      EXCEPTION WHEN unique_violation THEN
+        -- or is just making it, or has since our snapshot
+        NULL;
+      END;
       PERFORM pg_catalog.set_config(''orchestrator.moving'', '''', true);
     END IF;
   END IF;
@@ -171,6 +185,9 @@ BEGIN
       -- the backfill may have found this row neither where it was nor where it is now
       IF NOT ("new"."a""%s" IS NOT DISTINCT FROM NULL AND "new"."it''s" IS NOT DISTINCT FROM NULL) AND NOT EXISTS (SELECT FROM "o""ther"."mo%s''ve" AS there WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "new"."order" AND "there"."select" OPERATOR(pg_catalog.=) "new"."select") THEN
         INSERT INTO "o""ther"."mo%s''ve" ("k""ey", "select", "a%part", "éééééééééééééééééééééééééééééééx") VALUES ("new"."order", "new"."select", "new"."a""%s", "new"."it''s") ON CONFLICT ("k""ey", "select") DO NOTHING;
+      END IF;
+      IF pg_catalog.record_image_ne(ROW("new"."order", "new"."select"), ROW("old"."order", "old"."select")) AND EXISTS (SELECT FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."order" AND "here"."select" OPERATOR(pg_catalog.=) "new"."select" AND NOT ("here"."a""%s" IS NOT DISTINCT FROM NULL AND "here"."it''s" IS NOT DISTINCT FROM NULL) AND NOT EXISTS (SELECT FROM "o""ther"."mo%s''ve" AS there WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "new"."order" AND "there"."select" OPERATOR(pg_catalog.=) "new"."select" AND pg_catalog.record_image_eq(ROW("there"."a%part", "there"."éééééééééééééééééééééééééééééééx"), ROW("here"."a""%s", "here"."it''s")))) THEN
+        PERFORM pg_catalog.nextval(''"sche""ma"."fo''''rth"'');
       END IF;
       RETURN NULL;
     END IF;
@@ -185,6 +202,9 @@ BEGIN
     INSERT INTO "o""ther"."mo%s''ve" AS there ("k""ey", "select", "a%part", "éééééééééééééééééééééééééééééééx") VALUES ("new"."order", "new"."select", "new"."a""%s", "new"."it''s")
     ON CONFLICT ("k""ey", "select") DO UPDATE SET "a%part" = CASE WHEN "fo''rth"."tg_op" = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."a""%s"), ROW("old"."a""%s")) THEN "there"."a%part" ELSE "new"."a""%s" END, "éééééééééééééééééééééééééééééééx" = CASE WHEN "fo''rth"."tg_op" = ''UPDATE'' AND pg_catalog.record_image_eq(ROW("new"."it''s"), ROW("old"."it''s")) THEN "there"."éééééééééééééééééééééééééééééééx" ELSE "new"."it''s" END WHERE pg_catalog.record_image_ne(ROW("there"."a%part", "there"."éééééééééééééééééééééééééééééééx"), ROW("new"."a""%s", "new"."it''s"));
   END IF;
+  IF EXISTS (SELECT FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."order" AND "here"."select" OPERATOR(pg_catalog.=) "new"."select" AND NOT ("here"."a""%s" IS NOT DISTINCT FROM NULL AND "here"."it''s" IS NOT DISTINCT FROM NULL) AND NOT EXISTS (SELECT FROM "o""ther"."mo%s''ve" AS there WHERE "there"."k""ey" OPERATOR(pg_catalog.=) "new"."order" AND "there"."select" OPERATOR(pg_catalog.=) "new"."select" AND pg_catalog.record_image_eq(ROW("there"."a%part", "there"."éééééééééééééééééééééééééééééééx"), ROW("here"."a""%s", "here"."it''s")))) THEN
+    PERFORM pg_catalog.nextval(''"sche""ma"."fo''''rth"'');
+  END IF;
   RETURN NULL;
 END
 ';
@@ -194,16 +214,32 @@ ALTER TABLE "sche""ma"."we""ird%1" ENABLE ALWAYS TRIGGER "Orches""trator%";
 CREATE TRIGGER "Orches""trator%_5889ffb4" AFTER TRUNCATE ON "sche""ma"."we""ird%1" FOR EACH STATEMENT EXECUTE FUNCTION "sche""ma"."fo'rth"();
 ALTER TABLE "sche""ma"."we""ird%1" ENABLE ALWAYS TRIGGER "Orches""trator%_5889ffb4";
 -- undo:
+--   -- begin to count what Orchestrator_back leaves undone
+--   -- short exclusive: SHARE on "sche""ma"."we""ird%1", SHARE on "o""ther"."mo%s've"
+--   LOCK TABLE "sche""ma"."we""ird%1", "o""ther"."mo%s've" IN SHARE MODE;
+--   SELECT pg_catalog.setval('"o""ther"."ba""ck"', (SELECT 1 + COALESCE(pg_catalog.sum(t.xmin::text::bigint + p.xmin::text::bigint), 0)::bigint FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid WHERE t.tgname IN ('Orches"trator%', 'Orches"trator%_5889ffb4', 'Orchestrator_back', 'Orchestrator_back_f7549d97') AND t.tgrelid IN ('"sche""ma"."we""ird%1"'::pg_catalog.regclass, '"o""ther"."mo%s''ve"'::pg_catalog.regclass)), false);
+-- undo:
 --   -- look for rows of mo%s've that we"ird%1 does not have
 --   -- long, harmless: ACCESS SHARE on "o""ther"."mo%s've", ACCESS SHARE on "sche""ma"."we""ird%1"
 --   SELECT "k""ey", "select" FROM "o""ther"."mo%s've" AS new WHERE (SELECT pg_catalog.record_image_eq(ROW("other"."a""%s", "other"."it's"), ROW("new"."a%part", "new"."éééééééééééééééééééééééééééééééx")) FROM "sche""ma"."we""ird%1" AS other WHERE "other"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND "other"."select" OPERATOR(pg_catalog.=) "new"."select") IS NOT TRUE AND NOT ("new"."a%part" IS NOT DISTINCT FROM NULL AND "new"."éééééééééééééééééééééééééééééééx" IS NOT DISTINCT FROM NULL) LIMIT 10; -- must find no row
 -- undo:
 --   -- drop table mo%s've, the triggers
 --   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1", ACCESS EXCLUSIVE on "o""ther"."mo%s've"
+--   LOCK TABLE "sche""ma"."we""ird%1" IN ACCESS EXCLUSIVE MODE;
+--   LOCK TABLE "o""ther"."mo%s've" IN ACCESS EXCLUSIVE MODE;
+--   DO '
+--   BEGIN
+--     IF (SELECT is_called OR last_value IS DISTINCT FROM (SELECT 1 + COALESCE(pg_catalog.sum(t.xmin::text::bigint + p.xmin::text::bigint), 0)::bigint FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid WHERE t.tgname IN (''Orches"trator%'', ''Orches"trator%_5889ffb4'', ''Orchestrator_back'', ''Orchestrator_back_f7549d97'') AND t.tgrelid IN (''"sche""ma"."we""ird%1"''::pg_catalog.regclass, ''"o""ther"."mo%s''''ve"''::pg_catalog.regclass)) FROM "o""ther"."ba""ck") THEN
+--       RAISE EXCEPTION ''something was written since the tables were compared that only mo%%s''''ve has'' USING ERRCODE = ''object_not_in_prerequisite_state'';
+--     END IF;
+--   END
+--   ';
 --   DROP TRIGGER IF EXISTS "Orches""trator%" ON "sche""ma"."we""ird%1";
 --   DROP TRIGGER IF EXISTS "Orches""trator%_5889ffb4" ON "sche""ma"."we""ird%1";
 --   DROP FUNCTION IF EXISTS "sche""ma"."fo'rth"();
+--   DROP SEQUENCE IF EXISTS "sche""ma"."fo'rth";
 --   DROP TRIGGER IF EXISTS "Orchestrator_back" ON "o""ther"."mo%s've";
 --   DROP TRIGGER IF EXISTS "Orchestrator_back_f7549d97" ON "o""ther"."mo%s've";
 --   DROP FUNCTION IF EXISTS "o""ther"."ba""ck"();
+--   DROP SEQUENCE IF EXISTS "o""ther"."ba""ck";
 --   DROP TABLE IF EXISTS "o""ther"."mo%s've";
