@@ -16,7 +16,7 @@ from orchestrator.succession import listed
 from orchestrator.unfolding import unfolded
 from phases import STEPS
 from phases.delta import Delta, Table
-from phases.step import BuildIndex, Inspect, Phase, Reindex, Statement, Step, Verify
+from phases.step import BuildIndex, BuildIndexTree, BuildLeafIndexes, Inspect, Phase, Reindex, Statement, Step, Verify
 from phases.together import joined
 
 Refusal = tuple[str, str]
@@ -62,7 +62,7 @@ def compile_plan(plan: Plan, catalog: Catalog) -> Program:
 
 
 def _server_warnings(catalog: Catalog, steps: Sequence[Step]) -> Iterable[str]:
-    builds = any(isinstance(step, BuildIndex | Reindex) for step in steps)
+    builds = any(isinstance(step, BuildIndex | BuildIndexTree | BuildLeafIndexes | Reindex) for step in steps)
     if builds and 140000 <= catalog.server_version < 140004:
         yield (
             "before 14.4 an index that PostgreSQL 14 builds concurrently may miss rows that are written meanwhile: "
