@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from phases import backfill, dual_write, enums, key_tree
+from phases import backfill, dual_write, enums, index_tree, key_tree
 from phases.constrain import drop_constraint, remove_index
 from phases.delta import Delta, ForeignKey, Table, TableRename, TakeOver
 from phases.partitions import with_tree
@@ -14,7 +14,14 @@ from phases.setting import change
 from phases.sql import lock, qualified, text
 from phases.step import AwaitSnapshots, LockMode, Statement, Step
 from phases.swap import RENAME_COLUMN, compile_anew, swapped
-from phases.take_over import LOCK_TABLE, require_check, require_trigger, sequence_locks, take_over
+from phases.take_over import (
+    LOCK_TABLE,
+    leaf_indexes,
+    require_check,
+    require_trigger,
+    sequence_locks,
+    take_over,
+)
 
 DROP_TABLE = SQL("DROP TABLE {table}")
 # an estimate: to count the rows of a large table takes long, and says little more
@@ -71,6 +78,7 @@ def steps(delta: Delta) -> Iterator[Step]:
         yield Statement(
             title=_title(delta),
             sql=(lock_table, *switch),
+            leaf_indexes=leaf_indexes(_last_moves(delta)),
             guards=(delta.sync.trigger,) if delta.sync else (),
             together=enums.AT_ONCE if delta.enums else "",
             # an application that drew a number holds its sequence until it commits: the executor gives way early
@@ -140,6 +148,9 @@ def _switch(delta: Delta) -> Iterator[Composable]:
             yield require_check(delta.table, proven.constraint)
         yield from dual_write.drop(delta.table, delta.sync)
     yield from take_over(delta.table, _last_moves(delta))
+    for index in delta.indexes:
+        if index.interim:
+            yield index_tree.DROP_INDEX.format(name=Identifier(delta.table.schema, index.name))
     for column in delta.drop:
         yield DROP_COLUMN.format(table=table, column=Identifier(column))
     for renamed in delta.final_names:

@@ -250,11 +250,13 @@ class Own:
         "constraint",
         "foreign key",
         "not null",
+        "kept not null",
         "statistics",
         "default",
         "attribute",
     ]
-    """`foreign key`: out of it or into it; `attribute`: a privilege, comment, option, statistics target or the like."""
+    """`foreign key`: out of it or into it; `kept not null`: its parent's, which it would keep by itself; `attribute`: a
+    privilege, comment, option, statistics target or the like."""
     name: str
     """Of an index that the parent has as well: that of the parent's."""
     column: str

@@ -82,7 +82,8 @@ WHERE i.indrelid = ANY (%(partitions)s::oid[]) AND root.oid <> c.oid
        OR c.reltablespace <> root.reltablespace OR c.reloptions IS DISTINCT FROM root.reloptions)
 UNION ALL
 SELECT con.conrelid::regclass::text,
-       CASE con.contype WHEN 'n' THEN 'not null' WHEN 'f' THEN 'foreign key' ELSE 'constraint' END,
+       CASE con.contype WHEN 'n' THEN CASE con.coninhcount WHEN 0 THEN 'not null' ELSE 'kept not null' END
+            WHEN 'f' THEN 'foreign key' ELSE 'constraint' END,
        con.conname, a.attname
 FROM pg_constraint con JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = ANY (con.conkey)
 WHERE con.conrelid = ANY (%(partitions)s::oid[]) AND con.conparentid = 0

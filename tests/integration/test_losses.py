@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import LiteralString
 
 import pytest
@@ -13,6 +14,7 @@ from orchestrator.errors import GateClosed, StepFailed
 from orchestrator.report import Reporter
 from phases.step import Phase
 from tests.fixtures.database import CreateDatabase, CreateRole, Database
+from tests.fixtures.faults import lives
 from tests.fixtures.runs import Migration, init
 
 SCHEMA: LiteralString = """
@@ -105,6 +107,15 @@ def test_what_is_written_while_nobody_could_notice_is_counted(database: Database
     reporter = Writing("drop trigger", lambda: database.execute(off))
     with pytest.raises(GateClosed, match="1 values"):
         ready(database, tmp_path, COMPUTED, reporter).abort()
+
+
+def test_an_abort_whose_runners_die_one_after_another_leaves_nothing(
+    database: Database, tmp_path: Path, rng: Random
+) -> None:
+    before = database.dump()
+    migration = ready(database, tmp_path, COMPUTED, Reporter())
+    deaths = lives(database, rng, migration.abort)
+    assert (database.dump(), database.fetch(OBJECTS)) == (before, []), deaths
 
 
 def test_rows_that_a_policy_hides_are_not_taken_for_none(

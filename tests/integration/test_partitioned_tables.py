@@ -227,6 +227,43 @@ def test_a_column_of_unique_constraints_and_foreign_keys_has_a_successor_in_all_
     assert logs.fetch(names) == [("lives in",)]
 
 
+KEY_OF_LOGS: LiteralString = "PRIMARY KEY ({}, day) INCLUDE (n) WITH (fillfactor = 80)"
+KEY_COMMENT: LiteralString = "COMMENT ON CONSTRAINT logs_pkey ON logs IS 'x'; COMMENT ON INDEX logs_pkey IS 'y';"
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(
+    ("change", "column", "type_"),
+    [
+        ("{kind: rename_column, from: id, to: k%}", "k%", "int"),
+        ("{kind: change_type, column: id, type: bigint}", "id", "bigint"),
+        ("{kind: change_type, column: id, type: bigint, to: k%}", "k%", "bigint"),
+    ],
+)
+def test_the_primary_key_is_made_of_the_indexes_of_the_leaves(
+    change: str, column: str, type_: str, create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    logs, expected = create_database(init), create_database()
+    logs.execute(LOGS.replace("PRIMARY KEY (id, day)", KEY_OF_LOGS.replace("{}", "id")))
+    logs.execute(KEY_COMMENT)
+    expected.execute(LOGS)
+    successor = SQL(
+        "ALTER TABLE logs RENAME id TO old; ALTER TABLE logs ADD {column} {type}; UPDATE logs SET {column} = old; "
+        "ALTER TABLE logs DROP old"
+    )
+    expected.execute(successor.format(column=Identifier(column), type=SQL(type_)))
+    expected.execute(SQL("ALTER TABLE logs ADD " + KEY_OF_LOGS).format(Identifier(column)))
+    expected.execute(KEY_COMMENT)
+    before, run = logs.dump(), migration(change, logs, tmp_path)
+    run.advance(Phase.CONSTRAIN)
+    conflict = SQL("INSERT INTO logs ({column}, day, email) VALUES (5, 5, '@') ON CONFLICT ({column}, day) DO NOTHING")
+    logs.execute(conflict.format(column=Identifier(column)))
+    run.abort(confirm_loss=True)
+    assert logs.dump() == before
+    run.advance(Phase.CONTRACT)
+    assert logs.dump() == expected.dump()
+
+
 def test_duplicates_are_found_and_named_before_anything_is_built(logs: Database, tmp_path: Path) -> None:
     logs.execute("UPDATE logs SET n = 1 WHERE id IN (5, 35)")
     before = logs.dump()
@@ -332,6 +369,7 @@ class Crashing(Reporter):
     [
         "{kind: create_index, name: by_n, columns: [n]}",
         "{kind: add_unique, name: one, columns: [n, day]}",
+        "{kind: rename_column, from: id, to: k}",
         LIVES_IN,
     ],
 )
@@ -359,6 +397,29 @@ def test_what_is_done_partition_by_partition_goes_on_after_a_crash_and_can_be_un
     assert logs.fetch("SELECT count(*) FROM pg_constraint WHERE NOT convalidated AND connamespace = 2200") == [(0,)]
     run.abort()
     assert logs.dump() == before
+
+
+@pytest.mark.parametrize("phase", [Phase.CONSTRAIN, Phase.CONTRACT])
+def test_a_partition_that_comes_just_before_the_primary_key_is_exchanged_has_its_part_of_it(
+    phase: Phase, logs: Database, tmp_path: Path
+) -> None:
+    change = "change_type, column: id, type: bigint" + (", to: k" if phase is Phase.CONTRACT else "")
+    run = migration(f"{{kind: {change}}}", logs, tmp_path)
+    before = logs.dump()
+    come: LiteralString = "CREATE TABLE late{} PARTITION OF logs FOR VALUES FROM ({}) TO (10 + {})"
+    meddler = Meddler("verify" if phase is Phase.CONTRACT else "wait", lambda: logs.execute(come.format(1, 40, 40)))
+    if phase is Phase.CONTRACT:
+        run.advance(Phase.CONSTRAIN)
+    Migration(Context(run.context.settings, meddler), run.name).advance(phase)
+    keys = "SELECT conrelid::regclass::text FROM pg_constraint WHERE contype = 'p' AND connamespace = 2200 ORDER BY 1"
+    assert logs.fetch(keys) == [('"order"',), ('"we""ird%1"',), ("late1",), ("logs",), ("logs_1",), ("logs_3",)]
+    assert logs.fetch("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == [(0,)]
+    if phase is Phase.CONSTRAIN:
+        logs.execute(come.format(2, 50, 50))
+        run.abort()
+        assert logs.fetch(keys)[2:4] == [("late1",), ("late2",)]
+        logs.execute("DROP TABLE late1, late2")
+        assert logs.dump() == before
 
 
 ATTACH = "ALTER TABLE logs ATTACH PARTITION late FOR VALUES FROM (40) TO (50)"
@@ -493,9 +554,9 @@ def test_all_partitions_are_locked_and_together_waited_for_no_longer_than_one(lo
     [
         ("SELECT", "{kind: rename_column, from: day, to: d}", '"day" is part of the partition key of "public.logs"'),
         (
-            "SELECT",
+            "CREATE TABLE x (id int, day int, CONSTRAINT of FOREIGN KEY (id, day) REFERENCES logs)",
             "{kind: rename_column, from: id, to: d}",
-            'constraint "logs_pkey" of partitioned table "public.logs" has "id"',
+            'foreign key "of" of "public.x" stands on the primary key of partitioned table "public.logs"',
         ),
         (
             "SELECT",
