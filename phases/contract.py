@@ -127,7 +127,7 @@ def steps(delta: Delta) -> Iterator[Step]:
         yield Statement(
             title=_title(delta),
             sql=(lock_table, *switch),
-            leaf_indexes=leaf_indexes(_last_moves(delta)),
+            leaf_indexes=leaf_indexes(delta.table, _last_moves(delta)),
             guards=(delta.sync.trigger,) if delta.sync else (),
             together=enums.AT_ONCE if delta.enums else "",
             # an application that drew a number holds its sequence until it commits: the executor gives way early
