@@ -231,15 +231,16 @@ class AddColumn(Change):
                 f'"{self.column}" is generated: before PostgreSQL 18 that means stored, and a rewrite under the lock',
                 'give "up" in its place: a trigger keeps the column until contract, then newer code writes it',
             )
-
-    def _refusals(self, facts: TableFacts, plan: str) -> Iterator[Refusal]:
-        yield from table_refusals(facts)
-        if self.identity is not None and facts.partitioned:
+        facts = catalog.table(self.table)
+        if self.identity is not None and facts.partitioned and catalog.server_version < 170000:
             yield (
                 f'"{self.column}" is an identity, and "{facts.display}" is partitioned: before PostgreSQL 17 its '
                 "partitions would not have it",
                 "take a serial type: it counts in all of them",
             )
+
+    def _refusals(self, facts: TableFacts, plan: str) -> Iterator[Refusal]:
+        yield from table_refusals(facts)
         default = facts.answers.get(self._default) if self._default else None
         if self.up is not None or self._counts or (isinstance(default, DefaultValue) and default.rewrites):
             yield from sync_refusals(facts, sync_of(facts, plan))

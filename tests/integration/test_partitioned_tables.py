@@ -64,6 +64,10 @@ KINDS: dict[str, tuple[str, LiteralString]] = {
         'ALTER TABLE logs ADD "a b" int DEFAULT 1 NOT NULL',
     ),
     "add_serial": ("{kind: add_column, column: c, type: serial}", "ALTER TABLE logs ADD c serial"),
+    "add_identity": (
+        "{kind: add_column, column: c, type: int, identity: always}",
+        "ALTER TABLE logs ADD c int GENERATED ALWAYS AS IDENTITY",
+    ),
     "set_default": ("{kind: set_default, column: n, default: '8'}", "ALTER TABLE logs ALTER n SET DEFAULT 8"),
     "drop_default": ("{kind: drop_default, column: n}", "ALTER TABLE logs ALTER n DROP DEFAULT"),
     "set_comment": ("{kind: set_comment, column: n, comment: x}", "COMMENT ON COLUMN logs.n IS 'x'"),
@@ -133,6 +137,10 @@ def test_an_abort_brings_back_what_was_and_contract_what_was_asked_for(
     kind: str, logs: Database, create_database: CreateDatabase, tmp_path: Path
 ) -> None:
     change, sql = KINDS[kind]
+    if kind == "add_identity" and logs.server_version < 170000:
+        with pytest.raises(PlanRefused, match="before PostgreSQL 17 its partitions would not have it"):
+            migration(change, logs, tmp_path).advance(Phase.EXPAND)
+        return
     expected = create_database()
     expected.execute(LOGS)
     expected.execute(SQL(sql))
@@ -654,7 +662,6 @@ def test_all_partitions_are_locked_and_together_waited_for_no_longer_than_one(lo
             "{kind: create_index, name: i, columns: [n], unique: true}",
             'index "i" cannot be unique without "day"',
         ),
-        ("SELECT", "{kind: add_column, column: c, type: int, identity: always}", '"c" is an identity'),
         (
             "ALTER TABLE logs_1 ALTER n SET DEFAULT 3",
             "{kind: set_default, column: n, default: '8'}",
