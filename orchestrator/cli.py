@@ -111,6 +111,10 @@ def common(
         float | None,
         typer.Option(envvar="ORCHESTRATOR_STALE_AFTER_S", help="age at which a heartbeat counts as stale [15]"),
     ] = None,
+    duplicates_s: Annotated[
+        float | None,
+        typer.Option(envvar="ORCHESTRATOR_DUPLICATES_S", help="longest look for duplicates of --check-data [300]"),
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", envvar="ORCHESTRATOR_VERBOSE", help="log to stderr")
     ] = False,
@@ -133,6 +137,7 @@ def common(
         lock_budget_s=lock_budget_s,
         heartbeat_s=heartbeat_s,
         stale_after_s=stale_after_s,
+        duplicates_s=duplicates_s,
     )
 
 

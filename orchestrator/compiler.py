@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 
+from psycopg.sql import Identifier
+
 from orchestrator import joint, partitions
 from orchestrator.catalog import Catalog, ForeignKey
 from orchestrator.changes import Change
@@ -15,8 +17,9 @@ from orchestrator.program import Placed, Program
 from orchestrator.succession import listed
 from orchestrator.unfolding import unfolded
 from phases import STEPS
-from phases.delta import Delta, Table
-from phases.step import BuildIndex, Inspect, Phase, Reindex, Statement, Step, Verify
+from phases.delta import Delta, NewColumn, NewEnum, Table, TableColumn
+from phases.sql import text
+from phases.step import BuildIndex, BuildIndexTree, BuildLeafIndexes, Inspect, Phase, Reindex, Statement, Step, Verify
 from phases.together import joined
 
 Refusal = tuple[str, str]
@@ -62,7 +65,7 @@ def compile_plan(plan: Plan, catalog: Catalog) -> Program:
 
 
 def _server_warnings(catalog: Catalog, steps: Sequence[Step]) -> Iterable[str]:
-    builds = any(isinstance(step, BuildIndex | Reindex) for step in steps)
+    builds = any(isinstance(step, BuildIndex | BuildIndexTree | BuildLeafIndexes | Reindex) for step in steps)
     if builds and 140000 <= catalog.server_version < 140004:
         yield (
             "before 14.4 an index that PostgreSQL 14 builds concurrently may miss rows that are written meanwhile: "
@@ -229,6 +232,7 @@ def _together(deltas: Sequence[Delta]) -> Iterable[Refusal]:
     for (schema, name), count in made.items():
         if count > 1:
             yield f'changes of {count} tables make "{name}" in schema "{schema}"', "give each another name"
+    yield from _of_enums_that_go(deltas)
     dropped = {table for delta in deltas for table in delta.drop_tables}
     for key in (key for delta in deltas for key in delta.foreign_keys):
         if key.references in dropped:
@@ -237,6 +241,30 @@ def _together(deltas: Sequence[Delta]) -> Iterable[Refusal]:
                 "change of this plan drops",
                 "leave one of them out",
             )
+
+
+def _of_enums_that_go(deltas: Sequence[Delta]) -> Iterable[Refusal]:
+    """New columns of an enum that another replaces: at contract it could not be dropped."""
+    replaced = {name: enum for delta in deltas for enum in delta.enums for name in _as_printed(enum)}
+    for delta in deltas:
+        columns: list[NewColumn | TableColumn] = [
+            *delta.add,
+            *(column for new in delta.create for column in new.columns),
+        ]
+        for column in columns:
+            enum = replaced.get(column.type.removesuffix("[]"))
+            if enum is not None:
+                yield (
+                    f'new column "{column.name}" of "{_display(delta.table)}" is of enum '
+                    f'"{enum.schema}.{enum.old_name}", which another change of this plan replaces',
+                    "make two plans of it, one after the other",
+                )
+
+
+def _as_printed(enum: NewEnum) -> Iterable[str]:
+    """The names under which PostgreSQL may print the old enum: it quotes where it must."""
+    schemas, types = ((name, text(Identifier(name))) for name in (enum.schema, enum.old_name))
+    return (f"{schema}.{type_}" for schema in schemas for type_ in types)
 
 
 def _relations(delta: Delta) -> set[str]:

@@ -18,6 +18,7 @@ from orchestrator.context import Context, connected
 from orchestrator.errors import LockNotObtained, StoppedOnRequest
 from orchestrator.inspecting import Failure, Found
 from orchestrator.program import Program
+from orchestrator.watch import CANCELLED
 from phases import inspection
 from phases.delta import Delta
 from phases.sql import catalog_sql, qualified, shown, text
@@ -99,7 +100,13 @@ class _Check:
         self._context.reporter.step_started(title)
         unforeseen = {look: why for look in looks if (why := self._unforeseen(look.step, delta)) is not None}
         left = [look for look in looks if look not in unforeseen]
-        found = {look: self._whole(look.step) for look in left if look.step.rows is None}
+        found = dict[_Look, Found]()
+        for look in left:
+            match self._whole(look.step) if look.step.rows is None else None:
+                case Found() as whole:
+                    found[look] = whole
+                case str(why):
+                    unforeseen[look] = why
         found |= self._each_row(delta, [look for look in left if look.step.rows is not None], title)
         self._context.reporter.step_done(title, time.monotonic() - started, 0)
         for look in looks:
@@ -142,12 +149,19 @@ class _Check:
             # an expression without columns is computed when the query is planned: it fails again when it is run
         return None
 
-    def _whole(self, step: Inspect) -> Found:
-        """One statement, for what several rows say together."""
+    def _whole(self, step: Inspect) -> Found | str:
+        """One statement, for what several rows say together; or why it was cut short.
+
+        It holds a snapshot as long as it lasts, and could only be parted by reading the table as many times.
+        """
+        limit_s, started = self._context.settings.duplicates_s, time.monotonic()
         try:
             with self._reading() as connection:
+                database.set_local(connection, statement_timeout=int(limit_s * 1000))
                 rows = database.fetch(connection, step.sql)
         except DBAPIError as error:
+            if database.sqlstate(error) == CANCELLED and time.monotonic() - started >= limit_s:
+                return f"cut short after {limit_s:g} s; allow more with --duplicates-s, or leave it to constrain"
             return Found(failures=(inspecting.failure(error, None),))
         return Found(rows=len(rows), keys=tuple(map(inspecting.shown, rows)))
 

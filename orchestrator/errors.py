@@ -204,7 +204,7 @@ class NotVerified(StepFailed):
 
 
 class PartitionAttached(StepFailed):
-    """A partition has come since every row was compared by the steps that `guard` watches over."""
+    """A partition has come since all of them were prepared by the steps that `guard` names."""
 
     def __init__(self, message: str, guard: str) -> None:
         super().__init__(message, "nothing was changed; try again")

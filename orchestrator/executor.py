@@ -36,8 +36,10 @@ from phases.step import (
     Batches,
     BuildIndex,
     BuildIndexTree,
+    BuildLeafIndexes,
     DropIndex,
     DropIndexTree,
+    DropLeafIndexes,
     Inspect,
     LockClass,
     Outside,
@@ -132,6 +134,8 @@ class Executor:
                     self._build_index(row, step, done)
                 case BuildIndexTree():
                     index_trees.build(self, row, step, done)
+                case BuildLeafIndexes():
+                    index_trees.build_leaves(self, row, step, done)
                 case AddForeignKeyTree():
                     key_trees.add(self, row, step, done)
                 case DropIndex() | Outside():
@@ -223,6 +227,10 @@ class Executor:
                     self.note(note)
                 case DropIndexTree():
                     index_trees.drop(self, row, undo, note)
+                case BuildLeafIndexes():
+                    index_trees.build_leaves(self, row, undo, note)
+                case DropLeafIndexes():
+                    index_trees.drop_leaves(self, row, undo, note)
                 case Inspect():
                     self._inspect(row.position, undo, note)
 
@@ -296,12 +304,14 @@ class Executor:
             note(connection)
             # it may be cancelled at any time: all of it is rolled back, and a resumed run does it again
             with self._translated(step, connection, limit_s=limit_ms / 1000) as watched:
+                # the first statements lock tables and their partitions: nobody can attach another one then
+                locked = sum(lock.reach == "tree" for lock in step.locks)
+                for sql in step.sql[:locked]:
+                    run(connection, self.tagged(sql, position))
                 losses.require_unnoticed(connection, step.losses)
-                locked = compared_in is not None and step.locks[0].reach == "tree"
                 if compared_in is not None and locked:
-                    # the first statement locks the table and its partitions: nobody can attach another one now
-                    run(connection, self.tagged(step.sql[0], position))
                     self._require_compared(connection, step, compared_in)
+                index_trees.require_leaves(connection, step)
                 run(connection, self.tagged(JOINT.join(step.sql[locked:]), position))
         self._note_wait(position, watched)
 
@@ -313,8 +323,11 @@ class Executor:
                 raise PartitionAttached(f"{step.title}: {', '.join(found)} came after every row was compared", guard)
 
     def catch_up(self, row: StepRow) -> None:
-        """Does a batched step that is done for the partitions that have come since."""
+        """Does what is done partition by partition for those that have come since."""
         step = load_step(row.payload)
+        if isinstance(step, BuildLeafIndexes):
+            self.execute(row)
+            return
         assert isinstance(step, Batches | Verify)
         if step.locks[0].reach != "tree" or step.guard is None:
             return  # a table that had no partitions when the run was compiled

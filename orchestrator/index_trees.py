@@ -9,13 +9,21 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 
 from orchestrator.database import fetch
-from orchestrator.errors import StepFailed
+from orchestrator.errors import PartitionAttached, StepFailed
 from orchestrator.journal import store
 from orchestrator.journal.store import StepRow
 from phases import index_tree
 from phases.delta import Table
+from phases.names import leaf_stem
 from phases.partitions import lock_tree_of
-from phases.step import BuildIndexTree, DropIndexTree, LockMode, Statement
+from phases.step import (
+    BuildIndexTree,
+    BuildLeafIndexes,
+    DropIndexTree,
+    DropLeafIndexes,
+    LockMode,
+    Statement,
+)
 
 if TYPE_CHECKING:
     from orchestrator.executor import Executor
@@ -49,6 +57,23 @@ SELECT n.nspname AS schema, c.relname AS name
 FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass(%(table)s)) t
 JOIN pg_catalog.pg_class c ON c.oid = t.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE t.level > 0 ORDER BY t.level, c.oid
+"""
+# leaves that have no valid index under the name that ours has there
+LEAVES_WITHOUT = """
+SELECT n.nspname AS schema, c.relname AS name, c.oid::bigint AS oid
+FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass(%(table)s)) t
+JOIN pg_catalog.pg_class c ON c.oid = t.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE t.isleaf AND NOT EXISTS (
+  SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+  WHERE i.indrelid = c.oid AND i.indisvalid AND x.relname = %(stem)s || '_' || c.oid)
+ORDER BY c.oid
+"""
+LEAF_INDEXES = """
+SELECT n.nspname AS schema, x.relname AS name
+FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass(%(table)s)) t
+JOIN pg_catalog.pg_index i ON i.indrelid = t.relid JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = x.relnamespace
+WHERE x.relname = %(stem)s || '_' || t.relid::oid ORDER BY x.oid
 """
 INDEX_OF = """
 SELECT FROM pg_catalog.pg_index i
@@ -89,6 +114,38 @@ def build(executor: Executor, row: StepRow, step: BuildIndexTree, done: Callable
     executor.finish_index(position, step.after, done)
 
 
+def build_leaves(
+    executor: Executor, row: StepRow, step: BuildLeafIndexes, done: Callable[[Connection], object]
+) -> None:
+    """One after the other, until each leaf has its own."""
+    if row.status == "pending":
+        executor.note(lambda connection: _begun(executor, row, connection))
+    parameters: dict[str, object] = {"table": step.table, "stem": leaf_stem(step.name)}
+    while missing := _ask(executor, LEAVES_WITHOUT, parameters):
+        executor.claim.check()
+        leaf = index_tree.of_leaf(step, Table(missing[0]["schema"], missing[0]["name"]), missing[0]["oid"])
+        with executor.told(leaf):
+            executor.ensure_index(row.position, leaf)
+    executor.note(done)
+
+
+def drop_leaves(executor: Executor, row: StepRow, step: DropLeafIndexes, note: Callable[[Connection], object]) -> None:
+    """Those that are there."""
+    for index in _ask(executor, LEAF_INDEXES, {"table": step.table, "stem": leaf_stem(step.name)}):
+        leaf = index_tree.drop_leaf(step, Table(index["schema"], index["name"]))
+        executor.autocommit(row.position, leaf, leaf.sql)
+    executor.note(note)
+
+
+def require_leaves(connection: Connection, step: Statement) -> None:
+    """Raises where a leaf lacks an index that a statement makes a key of. Asked under its locks."""
+    for each in step.leaf_indexes:
+        missing = fetch(connection, LEAVES_WITHOUT, {"table": each.table, "stem": leaf_stem(each.name)})
+        if missing:
+            names = ", ".join(f"{row['schema']}.{row['name']}" for row in missing)
+            raise PartitionAttached(f"{step.title}: {names} came after the indexes of its key were built", each.name)
+
+
 def drop(executor: Executor, row: StepRow, step: DropIndexTree, note: Callable[[Connection], object]) -> None:
     """The table's own, and with it all that is attached to it; then what was not attached yet."""
     root = _root(executor, step)
@@ -120,8 +177,12 @@ def _claim_names(executor: Executor, row: StepRow, step: BuildIndexTree) -> None
                     f'there is already a relation "{index.schema}.{index.name}", and it is not ours',
                     f"rename or drop it, then: {executor.again}",
                 )
-        executor.claim.fence(connection)
-        store.step_started(connection, executor.claim.run_id, row.position)
+        _begun(executor, row, connection)
+
+
+def _begun(executor: Executor, row: StepRow, connection: Connection) -> None:
+    executor.claim.fence(connection)
+    store.step_started(connection, executor.claim.run_id, row.position)
 
 
 def _root(executor: Executor, step: BuildIndexTree | DropIndexTree) -> RowMapping | None:

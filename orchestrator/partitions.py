@@ -102,6 +102,9 @@ def _stands_in_the_way(change: Change, own: Own) -> bool:
         return False
     if own.kind == "replica identity" and own.name in change.objects:
         return True
+    if own.kind == "kept not null":
+        # PostgreSQL makes that of it where a primary key is made of the partition's index
+        return own.column in change.drops or (own.column, "NOT NULL") in change.adjusts
     if own.column in change.touches:
         # with a column that goes, its privileges and comments go as well
         return not (own.kind in ("attribute", "default") and own.column in change.drops)
@@ -114,6 +117,7 @@ _ADVICE = {
     "constraint": "drop it, or add it to the parent, first",
     "foreign key": "drop it first",
     "not null": "drop it on the partition first: what it has from the parent stays",
+    "kept not null": "detach the partition and attach it again: from then on it is its parent's alone",
     "statistics": "drop it for the time of the run",
     "default": "give all of them the same first (ALTER TABLE … ALTER COLUMN … SET DEFAULT on the parent)",
     "attribute": "take it away for the time of the run",
@@ -128,7 +132,7 @@ def _described(own: Own) -> str:
             return f'privileges, a comment or settings of its own on "{own.column}"'
         case "replica identity":
             return f'its part of index "{own.name}" as its replica identity'
-        case "not null":
+        case "not null" | "kept not null":
             return f'a NOT NULL of its own on "{own.column}"'
         case kind:
             return f'{kind} "{own.name}" of its own, which has "{own.column}"'

@@ -16,6 +16,7 @@ from phases.step import (
     Batches,
     BuildIndex,
     BuildIndexTree,
+    BuildLeafIndexes,
     DropIndex,
     Inspect,
     Outside,
@@ -356,7 +357,7 @@ def _locks(step: Step, settings: Settings, knobs: Knobs) -> str:
     if bounds["lock_timeout_ms"] is None:
         kind = (
             "concurrently"
-            if isinstance(step, BuildIndex | BuildIndexTree | DropIndex | Outside | Reindex)
+            if isinstance(step, BuildIndex | BuildIndexTree | BuildLeafIndexes | DropIndex | Outside | Reindex)
             else "blocks nobody"
         )
         return f"{held}; {kind}"
@@ -394,6 +395,8 @@ def _script(step: Step, settings: Settings) -> list[str]:
             ]
         case BuildIndexTree():
             return index_tree.script(step)
+        case BuildLeafIndexes():
+            return index_tree.script_of_leaves(step)
         case AddForeignKeyTree():
             return key_tree.script(step)
         case DropIndex() | Outside() | Reindex():

@@ -183,7 +183,8 @@ def _run_phase(context: Context, executor: Executor, run: Run, phase: Phase) -> 
     context.reporter.phase_started(phase)
     started = time.monotonic()
     with executor.engine.connect() as connection:
-        rows = [row for row in store.steps(connection, run.id) if row.phase == phase]
+        everything = store.steps(connection, run.id)
+    rows = [row for row in everything if row.phase == phase]
     if phase in (Phase.CONSTRAIN, Phase.CONTRACT):
         _catch_up(executor, run)
     if phase is Phase.CONTRACT:
@@ -192,7 +193,7 @@ def _run_phase(context: Context, executor: Executor, run: Run, phase: Phase) -> 
         if phase is Phase.CONSTRAIN and _is_stale(row, rows):
             executor.execute(row, anew=True)
         elif row.status != "done" and not (phase is Phase.CONTRACT and row.op == "verify"):
-            _execute(executor, row, rows)
+            _execute(executor, row, everything)
     if phase is Phase.CONSTRAIN:
         # it may have taken hours, and newer code comes next
         _catch_up(executor, run)
@@ -203,14 +204,21 @@ def _run_phase(context: Context, executor: Executor, run: Run, phase: Phase) -> 
 
 
 def _execute(executor: Executor, row: StepRow, rows: Sequence[StepRow]) -> None:
-    """A step; where it meets a partition that was attached since every row was compared, once that is compared too."""
+    """A step; where it meets a partition that has come since all were prepared for it, once that one is, too."""
     while True:
         try:
             return executor.execute(row)
         except PartitionAttached as attached:
             for each in rows:
-                if each.op == "verify" and each.payload["guard"] == attached.guard:
+                if _prepares(each, row.phase, attached.guard):
                     executor.catch_up(each)
+
+
+def _prepares(row: StepRow, phase: Phase, guard: str) -> bool:
+    """Whether a step makes sure of what a statement of that phase relies on."""
+    if row.op == "verify":
+        return row.phase is phase and bool(row.payload["guard"] == guard)
+    return row.op == "build_leaf_indexes" and bool(row.payload["name"] == guard)
 
 
 def _catch_up(executor: Executor, run: Run) -> None:

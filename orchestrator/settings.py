@@ -42,6 +42,9 @@ class Settings:
     stale_after_s: Annotated[float, Ge(1)] = field(
         default=15.0, metadata={"about": "a runner whose heartbeat is older may be taken over"}
     )
+    duplicates_s: Annotated[float, Ge(0.1)] = field(
+        default=300, metadata={"about": "how long plan --check-data may read a whole table for duplicates"}
+    )
 
     @property
     def direct(self) -> str:

@@ -18,6 +18,7 @@ from phases.delta import (
     ForeignKey,
     Identity,
     Index,
+    KeyTree,
     Link,
     NewColumn,
     OwnedSequence,
@@ -30,6 +31,7 @@ from phases.delta import (
     TriggerFunction,
     UniqueKey,
 )
+from phases.index_tree import constraint as constraint_of
 from phases.sql import names as names_of
 from phases.sql import text
 
@@ -131,7 +133,7 @@ class Succession:
             tied=tuple(old for old in self.renames if self._is_tied(old)),
             key=self.facts.primary_key,
             not_null=tuple(self.renames[column.name] for column in columns if self._needs_not_null(column)),
-            indexes=tuple(self._index(index) for index in self._indexes),
+            indexes=tuple(each for index in self._indexes for each in self._successors(index)),
             unique_keys=tuple(
                 self._unique_key(constraint) for constraint in self._constraints("primary_key", "unique")
             ),
@@ -255,6 +257,8 @@ class Succession:
             comment=index.comment,
             statistics=index.statistics,
             owned_by_constraint=True,
+            loose=self.facts.partitioned,
+            exchanged=index.successor if self.facts.partitioned and index.successor else "",
         )
 
     def _key_then(self, key: facts_of.ForeignKey) -> ForeignKey:
@@ -311,14 +315,28 @@ class Succession:
 
     def _partitioned_refusals(self) -> Iterator[Refusal]:
         """What a successor cannot have on a partitioned table, or not without stopping writers."""
-        for constraint in self._constraints("primary_key", "exclude"):
+        for constraint in self._constraints("exclude"):
             yield (
-                f'constraint "{constraint.name}" of partitioned table "{self.facts.display}" has '
+                f'exclusion constraint "{constraint.name}" of partitioned table "{self.facts.display}" has '
                 f"{listed(name for name in constraint.reads if name in self.renames)}",
-                "not supported yet: PostgreSQL cannot make one over indexes that are there; drop_constraint it first, "
-                "in a plan of its own",
+                "PostgreSQL can only build one while all partitions are locked: drop_constraint it first, in a plan of "
+                "its own",
             )
+        for index in self._indexes:
+            if index.replica_identity:
+                yield (
+                    f'index "{index.name}" is the replica identity of partitioned table "{self.facts.display}"',
+                    "ALTER TABLE … REPLICA IDENTITY DEFAULT first",
+                )
         for key in self._foreign_keys:
+            if self._stands_on_primary_key(key):
+                yield (
+                    f'foreign key "{key.name}" of "{key.table.schema}.{key.table.name}" stands on the primary key of '
+                    f'partitioned table "{self.facts.display}"',
+                    "PostgreSQL can exchange that key only while no foreign key stands on it: drop_constraint this one "
+                    "first, and add_foreign_key it again once the run is complete",
+                )
+                continue
             if key.partitioned or key.table == key.references:
                 yield (
                     f'foreign key "{key.name}" of "{key.table.schema}.{key.table.name}" has partitioned tables at both '
@@ -414,16 +432,45 @@ class Succession:
             include=self._renamed(index.include) if index.constraint else (),
             nulls_not_distinct=index.constraint is not None and index.nulls_not_distinct,
             options=index.options if index.constraint else "",
+            loose=primary and self.facts.partitioned,
         )
 
     def _renamed(self, columns: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(self._all.get(column, column) for column in columns)
 
+    def _successors(self, index: facts_of.Index) -> Iterator[Index]:
+        """Besides its successor what newer code's ON CONFLICT finds until that stands at contract."""
+        successor = self._index(index)
+        yield successor
+        if successor.loose and not self._keeps_names:
+            yield replace(
+                successor,
+                name=names.derived(f"{index.name}_until", *self._seed),
+                old_name=None,
+                comment=None,
+                owned_by_constraint=False,
+                keys=(),
+                include=(),
+                nulls_not_distinct=False,
+                options="",
+                loose=False,
+                interim=True,
+            )
+
+    def _key_tree(self, index: facts_of.Index, key: UniqueKey) -> KeyTree | None:
+        successor = self._index(index)
+        if not successor.loose:
+            return None
+        if self._back is not None:
+            # the columns have exchanged their names by then
+            successor = replace(successor, keys=index.keys, include=index.include)
+        return KeyTree(definition=constraint_of(successor, key), comment=index.comment)
+
     def _unique_key(self, constraint: facts_of.Constraint) -> UniqueKey:
         index = next(index for index in self._indexes if index.constraint == constraint.name)
         name, rename_to = self._named(constraint.name)
         primary = constraint.kind == "primary_key"
-        return UniqueKey(
+        key = UniqueKey(
             # the old primary key goes in the statement that adds the new one, so that its name is free
             name=constraint.name if primary and rename_to else name,
             old_name=constraint.name,
@@ -433,6 +480,7 @@ class Succession:
             comment=constraint.comment,
             rename_to=None if primary else rename_to,
         )
+        return replace(key, tree=self._key_tree(index, key))
 
     def _constraint(self, constraint: facts_of.Constraint) -> TableConstraint:
         name, rename_to = self._named(constraint.name)

@@ -88,7 +88,9 @@ def _indexes(delta: Delta) -> Iterator[Step]:
         keys = {key.index: key for key in delta.unique_keys}
         for index in delta.indexes:
             key = keys.get(index.name)
-            if key is None or not key.primary:
+            if index.loose:
+                yield index_tree.leaves(delta, index)
+            elif key is None or not key.primary:
                 yield index_tree.build(delta, index, key)
     else:
         for index in delta.indexes:

@@ -189,6 +189,22 @@ class Index:
     nulls_not_distinct: bool = False
     options: str = ""
     """Its storage parameters, as WITH takes them."""
+    loose: bool = False
+    """On a partitioned table: one on each leaf, attached to none, until all of them become its primary key at once."""
+    exchanged: str = ""
+    """Its definition once columns have exchanged their names."""
+    interim: bool = False
+    """It goes at contract."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyTree:
+    """A primary key of a partitioned table, which PostgreSQL makes over no index: those of its leaves make it up."""
+
+    definition: str
+    """What follows ADD CONSTRAINT name."""
+    comment: str | None = None
+    """Of its index."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +220,8 @@ class UniqueKey:
     """`DEFERRABLE INITIALLY …` or nothing."""
     comment: str | None = None
     rename_to: NameKept = None
+    tree: KeyTree | None = None
+    """On a partitioned table, of a primary key that takes over: `index` is loose."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -495,6 +513,8 @@ class Move:
     back_trigger: str
     """On the other table."""
     back_function: str
+    definer: bool = True
+    """Whether the triggers act with our rights; else with those of whoever writes, and under his search_path."""
 
     @property
     def name(self) -> str:

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from phases.delta import Delta, Index, Table, UniqueKey
-from phases.names import index_of_partition
+from phases.names import index_of_leaf, index_of_partition
 from phases.sql import catalog_sql, comment, lock, names, qualified, text
-from phases.step import BuildIndex, BuildIndexTree, DropIndex, DropIndexTree, Lock, LockMode, Statement
+from phases.step import (
+    BuildIndex,
+    BuildIndexTree,
+    BuildLeafIndexes,
+    DropIndex,
+    DropIndexTree,
+    DropLeafIndexes,
+    Lock,
+    LockMode,
+    Statement,
+)
 
 CREATE_ONLY = SQL("CREATE {unique}INDEX {name} ON ONLY {table} {definition}")
 CREATE_INDEX = SQL("CREATE {unique}INDEX CONCURRENTLY {name} ON {table} {definition}")
 ADD_ONLY = SQL("ALTER TABLE ONLY {table} ADD CONSTRAINT {name} {constraint}")
 ADD_USING_INDEX = SQL("ALTER TABLE {table} ADD CONSTRAINT {name} {kind} USING INDEX {name}{deferral}")
+SPACE = SQL(" USING INDEX TABLESPACE {}")
 # for the partitions that come later
 SET_TABLESPACE = SQL("SET LOCAL default_tablespace = {}")
 ATTACH = SQL("ALTER INDEX {index} ATTACH PARTITION {child}")
 DROP_INDEX = SQL("DROP INDEX IF EXISTS {name}")
 DROP_INDEX_CONCURRENTLY = SQL("DROP INDEX CONCURRENTLY IF EXISTS {name}")
 DROP_CONSTRAINT = SQL("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}")
-KEY = SQL("{kind}{nulls} ({columns}){include}{options}{deferral}")
+KEY = SQL("{kind}{nulls} ({columns}){include}{options}{tablespace}{deferral}")
 
 
 def build(delta: Delta, index: Index, key: UniqueKey | None = None) -> BuildIndexTree:
@@ -37,13 +50,37 @@ def build(delta: Delta, index: Index, key: UniqueKey | None = None) -> BuildInde
         unique=index.unique,
         definition=index.definition,
         tablespace=index.tablespace or "",
-        constraint=text(_constraint(index, key)) if key is not None else "",
+        constraint=constraint(index, key) if key is not None else "",
         using_index=("PRIMARY KEY" if key.primary else "UNIQUE") if key is not None else "",
         deferral=key.deferral if key is not None else "",
         after=tuple(after),
         locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, table),),
         undo=(_drop(table, index, constraint=key is not None),),
     )
+
+
+def leaves(delta: Delta, index: Index) -> BuildLeafIndexes:
+    """Those that become the primary key; until then they only take every write."""
+    drop = DropLeafIndexes(
+        title=f"drop index {index.name} of each partition",
+        name=index.name,
+        table=text(qualified(delta.table)),
+        locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, delta.table),),
+    )
+    return BuildLeafIndexes(
+        title=f"create unique index {index.name} on each partition of {delta.table.name}",
+        name=index.name,
+        table=drop.table,
+        definition=index.definition,
+        tablespace=index.tablespace or "",
+        locks=drop.locks,
+        undo=(drop,),
+    )
+
+
+def exchanged_leaves(delta: Delta, index: Index) -> BuildLeafIndexes:
+    """The same when columns have exchanged their names, for leaves that have come since."""
+    return replace(leaves(delta, index), definition=index.exchanged, undo=())
 
 
 def _drop(table: Table, index: Index, *, constraint: bool) -> DropIndexTree:
@@ -59,16 +96,19 @@ def _drop(table: Table, index: Index, *, constraint: bool) -> DropIndexTree:
     )
 
 
-def _constraint(index: Index, key: UniqueKey) -> Composable:
+def constraint(index: Index, key: UniqueKey) -> str:
+    """What follows ADD CONSTRAINT name."""
     assert index.keys
-    return KEY.format(
+    definition = KEY.format(
         kind=SQL("PRIMARY KEY") if key.primary else SQL("UNIQUE"),
         nulls=SQL(" NULLS NOT DISTINCT") if index.nulls_not_distinct else SQL(""),
         columns=names(index.keys),
         include=SQL(" INCLUDE ({})").format(names(index.include)) if index.include else SQL(""),
         options=SQL(" WITH ({})").format(catalog_sql(index.options)) if index.options else SQL(""),
+        tablespace=SPACE.format(Identifier(index.tablespace)) if index.tablespace else SQL(""),
         deferral=catalog_sql(key.deferral),
     )
+    return text(definition)
 
 
 # what the executor runs
@@ -79,7 +119,8 @@ def on_table(step: BuildIndexTree) -> Statement:
 
     From then on PostgreSQL makes one for each partition that comes.
     """
-    space = [text(SET_TABLESPACE.format(Literal(step.tablespace)))] if step.tablespace else []
+    by_itself = step.tablespace and not step.constraint
+    space = [text(SET_TABLESPACE.format(Literal(step.tablespace)))] if by_itself else []
     mode = LockMode.ACCESS_EXCLUSIVE if step.constraint else LockMode.SHARE
     return Statement(
         title=step.title,
@@ -122,6 +163,28 @@ def on_leaf(step: BuildIndexTree, partition: Table) -> BuildIndex:
     )
 
 
+def of_leaf(step: BuildLeafIndexes, leaf: Table, oid: int) -> BuildIndex:
+    """That of one leaf. Built beside the traffic."""
+    name = index_of_leaf(step.name, oid)
+    return BuildIndex(
+        title=f"create unique index {name} on {leaf.name}",
+        schema=leaf.schema,
+        name=name,
+        sql=text(
+            CREATE_INDEX.format(
+                unique=SQL("UNIQUE "),
+                name=Identifier(name),
+                table=qualified(leaf),
+                definition=catalog_sql(step.definition),
+            )
+        ),
+        drop_sql=text(DROP_INDEX_CONCURRENTLY.format(name=Identifier(leaf.schema, name))),
+        tablespace=step.tablespace,
+        after=(),
+        locks=(lock(LockMode.SHARE_UPDATE_EXCLUSIVE, leaf),),
+    )
+
+
 def attach_leaf(step: BuildIndexTree, partition: Table, parent: Table) -> Statement:
     """ACCESS EXCLUSIVE on the index of the partition, which whoever plans a query on it waits for; catalog only."""
     child = of(step, partition)
@@ -150,8 +213,8 @@ def drop_root(step: DropIndexTree, lock_first: str) -> Statement:
     return Statement(title=step.title, sql=(lock_first, text(sql)), locks=step.locks)
 
 
-def drop_leaf(step: DropIndexTree, index: Table) -> DropIndex:
-    """What was built and not attached yet."""
+def drop_leaf(step: DropIndexTree | DropLeafIndexes, index: Table) -> DropIndex:
+    """What was built and is not attached."""
     return DropIndex(
         title=f"drop index {index.name}",
         sql=text(DROP_INDEX_CONCURRENTLY.format(name=qualified(index))),
@@ -178,6 +241,11 @@ def _attach(parent: Table, child: Table) -> tuple[str, ...]:
 
 def _unique(step: BuildIndexTree) -> Composable:
     return SQL("UNIQUE ") if step.unique else SQL("")
+
+
+def script_of_leaves(step: BuildLeafIndexes) -> list[str]:
+    """The same for psql; `0` stands for the number of the partition's table."""
+    return ["-- for each partition that has none itself:", f"-- {of_leaf(step, Table('schema', 'partition'), 0).sql};"]
 
 
 def script(step: BuildIndexTree) -> list[str]:

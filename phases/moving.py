@@ -27,11 +27,11 @@ from phases.step import AwaitSnapshots, Batches, Insertion, Inspect, Lock, LockM
 from phases.sync import DIFFERENT, GIVEN, MISSING, SAME, all_of, of_row
 from phases.take_over import LOCK_TABLE, REQUIRE, require_trigger
 
-# SECURITY DEFINER: who may write one of the tables need not have the right to write the other
-CREATE_FUNCTION = SQL(
-    "CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
-    " SET search_path = pg_catalog, pg_temp AS {body}"
-)
+CREATE_FUNCTION = SQL("CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql{rights} AS {body}")
+# who may write one of the tables need not have the right to write the other
+DEFINER = SQL(" SECURITY DEFINER SET search_path = pg_catalog, pg_temp")
+# so that triggers of the application's own on the other table fire as if he had written that: no right is lent to them
+INVOKER = SQL("")
 # or anybody could make a trigger of it, on a table of their own, and write here with our rights; it fires for all
 REVOKE = SQL("REVOKE ALL ON FUNCTION {function}() FROM PUBLIC")
 # default privileges may give it to somebody all the same
@@ -53,6 +53,8 @@ DROP_FUNCTION = SQL("DROP FUNCTION IF EXISTS {function}()")
 CREATE_COUNTER = SQL("CREATE SEQUENCE {counter}")
 DROP_COUNTER = SQL("DROP SEQUENCE IF EXISTS {counter}")
 COUNT = SQL("PERFORM pg_catalog.nextval({counter});")
+# whoever writes draws from it himself
+GRANT_COUNTER = SQL("GRANT USAGE ON SEQUENCE {counter} TO PUBLIC")
 # with it, who has written before has committed, and who writes after is counted
 LOCK_WRITERS = SQL("LOCK TABLE {tables} IN SHARE MODE")
 BEGIN_COUNT = SQL("SELECT pg_catalog.setval({counter}, {touched}, false)")
@@ -85,7 +87,7 @@ AS_IT_IS = SQL(
   END IF;"""
 )
 # what is as it was before the statement came back from the row there, which had not heard of the statement yet
-NOW = SQL("CASE WHEN TG_OP = 'UPDATE' AND {same} THEN {new} ELSE {now} END")
+NOW = SQL("CASE WHEN {op} = 'UPDATE' AND {same} THEN {new} ELSE {now} END")
 # names the row of whose going the other trigger must not hear: the same statement may have given its key to another
 MARK = "orchestrator.moving"
 WENT = SQL("{what} || ROW({key})::text")
@@ -312,11 +314,11 @@ LEFT = SQL(
 EQUAL = SQL("{} OPERATOR(pg_catalog.=) {}")
 ASSIGN = SQL("{} = {}")
 KEPT = SQL(
-    "CASE WHEN TG_OP = 'UPDATE' AND NOT {key_changed} AND {unchanged} OR TG_OP = 'INSERT' AND {missing}"
+    "CASE WHEN {op} = 'UPDATE' AND NOT {key_changed} AND {unchanged} OR {op} = 'INSERT' AND {missing}"
     " THEN {stored} ELSE {given} END"
 )
-ASSIGN_CHANGED = SQL("{column} = CASE WHEN TG_OP = 'UPDATE' AND {unchanged} THEN {stored} ELSE {given} END")
-FILLED = SQL("CASE WHEN TG_OP = 'UPDATE' AND {unchanged} AND {has_value} THEN {stored} ELSE {given} END")
+ASSIGN_CHANGED = SQL("{column} = CASE WHEN {op} = 'UPDATE' AND {unchanged} THEN {stored} ELSE {given} END")
+FILLED = SQL("CASE WHEN {op} = 'UPDATE' AND {unchanged} AND {has_value} THEN {stored} ELSE {given} END")
 # a subquery that gives a value: EXISTS could become a join, which would read all of the other table for every batch
 AGREES = SQL("(SELECT {agree} FROM {other} AS other WHERE {equal})")
 LACKS = SQL("CASE WHEN {empty} THEN {agrees} IS FALSE ELSE {agrees} IS NOT TRUE END")
@@ -618,19 +620,24 @@ def _drop(source: Table, move: Move) -> Iterator[Composed]:
 
 def _create_forth(source: Table, move: Move) -> Iterator[Composed]:
     body = (FORTH if move.create else FORTH_BESIDE).format(**_forth(source, move))
-    return _create(source, move.trigger, move.function, body, whole=move.create is not None)
+    return _create(source, move, (move.trigger, move.function), body)
 
 
 def _create_back(source: Table, move: Move) -> Iterator[Composed]:
     body = (BACK if move.create else BACK_BESIDE).format(**_back(source, move))
-    return _create(move.table, move.back_trigger, move.back_function, body, whole=move.create is not None)
+    return _create(move.table, move, (move.back_trigger, move.back_function), body)
 
 
-def _create(table: Table, trigger: str, function: str, body: Composable, *, whole: bool) -> Iterator[Composed]:
-    """`whole`: rows that go count as well, not only values."""
+def _create(table: Table, move: Move, named: tuple[str, str], body: Composable) -> Iterator[Composed]:
+    trigger, function = named
     called = Identifier(table.schema, function)
+    # rows that go count as well, not only values
+    whole = move.create is not None
     yield CREATE_COUNTER.format(counter=called)
-    yield CREATE_FUNCTION.format(function=called, body=Literal(text(body)))
+    if not move.definer:
+        yield GRANT_COUNTER.format(counter=called)
+    rights = DEFINER if move.definer else INVOKER
+    yield CREATE_FUNCTION.format(function=called, rights=rights, body=Literal(text(body)))
     yield REVOKE.format(function=called)
     delete = SQL(" OR DELETE") if whole else SQL("")
     yield CREATE_TRIGGER.format(trigger=Identifier(trigger), table=qualified(table), function=called, delete=delete)
@@ -643,9 +650,10 @@ def _create(table: Table, trigger: str, function: str, body: Composable, *, whol
 
 def _forth(source: Table, move: Move) -> dict[str, Composable]:
     stored, given = _list(move.there, "there"), _list(move.here, "new")
+    op = _operation(move.function)
     same = SAME.format(a=stored, b=_list(move.here, "here"))
-    filled = [_filled(pair) for pair in move.columns]
-    now = [_now(name) for name in move.here] if move.create else of_row(move.here, "self")
+    filled = [_filled(op, pair) for pair in move.columns]
+    now = [_now(op, name) for name in move.here] if move.create else of_row(move.here, "self")
     return {
         "source": qualified(source),
         "target": qualified(move.table),
@@ -666,7 +674,7 @@ def _forth(source: Table, move: Move) -> dict[str, Composable]:
         "values": _list((*move.key_here, *move.here), "new"),
         "key": names(move.key_there),
         "taken": _assigned(move.here, of_row(move.there, "there")),
-        "given": SQL(", ").join(map(_given, move.columns)),
+        "given": SQL(", ").join(_given(op, pair) for pair in move.columns),
         "differ": DIFFERENT.format(a=stored, b=given),
         "agree": SAME.format(a=stored, b=given),
         "filled": _assigned(move.there, filled),
@@ -687,9 +695,14 @@ def _ours(table: Table) -> Composable:
     return OURS.format(table=Literal(text(qualified(table))))
 
 
-def _now(column: str) -> Composable:
+def _operation(function: str) -> Composable:
+    """TG_OP, in a query over tables: one of them may have a column that is called so."""
+    return Identifier(function, "tg_op")
+
+
+def _now(op: Composable, column: str) -> Composable:
     now, old, new = (Identifier(row, column) for row in ("self", "old", "new"))
-    return NOW.format(now=now, same=SAME.format(a=now, b=old), new=new)
+    return NOW.format(op=op, now=now, same=SAME.format(a=now, b=old), new=new)
 
 
 def _as_it_is(table: Table, key: Sequence[str], columns: Sequence[str], now: Sequence[Composable]) -> Composable:
@@ -705,9 +718,10 @@ def _marked(move: Move, what: str, key: Iterable[str], row: str) -> Composable:
     return WENT.format(what=Literal(f"{move.function} {what} "), key=_list(key, row))
 
 
-def _filled(pair: tuple[str, str]) -> Composable:
+def _filled(op: Composable, pair: tuple[str, str]) -> Composable:
     here, there = pair
     return FILLED.format(
+        op=op,
         unchanged=compared(SAME, [here]),
         has_value=GIVEN.format(Identifier("there", there)),
         stored=Identifier("there", there),
@@ -715,9 +729,10 @@ def _filled(pair: tuple[str, str]) -> Composable:
     )
 
 
-def _given(pair: tuple[str, str]) -> Composable:
+def _given(op: Composable, pair: tuple[str, str]) -> Composable:
     here, there = pair
     return ASSIGN_CHANGED.format(
+        op=op,
         column=Identifier(there),
         unchanged=compared(SAME, [here]),
         stored=Identifier("there", there),
@@ -766,6 +781,7 @@ def _back(source: Table, move: Move) -> dict[str, Composable]:
 def _kept(move: Move, pair: tuple[str, str]) -> Composable:
     here, there = pair
     return KEPT.format(
+        op=_operation(move.back_function),
         key_changed=compared(DIFFERENT, move.key_there),
         unchanged=compared(SAME, [there]),
         missing=MISSING.format(Identifier("new", there)),

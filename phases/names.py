@@ -40,6 +40,16 @@ def index_of_partition(index: str, partition: str) -> str:
     return fit(f"{partition}_{index}", partition, index)
 
 
+def index_of_leaf(index: str, oid: int) -> str:
+    """The index of a leaf that is attached to none: its statement can tell it without knowing the leaf's name."""
+    return f"{leaf_stem(index)}_{oid}"
+
+
+def leaf_stem(index: str) -> str:
+    """What `index_of_leaf` begins with; the number of a table has ten digits at most."""
+    return index if len(index.encode()) <= MAX_BYTES - 11 else _cut(index, _digest(index), MAX_BYTES - 11)
+
+
 def trigger_of(plan: str, table: str) -> str:
     """The dual-write trigger. BEFORE triggers fire in byte order of their names: ours must come last.
 
@@ -95,6 +105,6 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:_DIGEST]
 
 
-def _cut(stem: str, digest: str) -> str:
-    room = MAX_BYTES - _DIGEST - 1
+def _cut(stem: str, digest: str, most: int = MAX_BYTES) -> str:
+    room = most - _DIGEST - 1
     return f"{stem.encode()[:room].decode(errors='ignore')}_{digest}"

@@ -80,6 +80,15 @@ class Loss:
     """Nobody can tell whether newer code has written that: it has not before constrain was done."""
 
 
+@dataclass(frozen=True)
+class LeafIndexes:
+    """The indexes that a `BuildLeafIndexes` builds."""
+
+    table: str
+    """Qualified and quoted."""
+    name: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Statement:
     """SQL that runs in one transaction, together with its journal row."""
@@ -89,6 +98,8 @@ class Statement:
     locks: tuple[Lock, ...]
     violations: str | None = None
     """A query for the keys of rows that make this statement fail, to be shown when it does."""
+    leaf_indexes: tuple[LeafIndexes, ...] = ()
+    """What each leaf must have."""
     guards: tuple[str, ...] = ()
     """The triggers on whose work this statement relies: what was compared for them must be fresh."""
     marks: str = ""
@@ -192,6 +203,36 @@ class BuildIndexTree:
     locks: tuple[Lock, ...]
     undo: tuple[Undo, ...] = ()
     op: Literal["build_index_tree"] = "build_index_tree"
+    lock_class: LockClass = field(default=LockClass.LONG, init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildLeafIndexes:
+    """A unique index on each leaf of a partitioned table, attached to none."""
+
+    title: str
+    name: str
+    """What they are called after."""
+    table: str
+    """Qualified and quoted."""
+    definition: str
+    tablespace: str
+    locks: tuple[Lock, ...]
+    undo: tuple[Undo, ...] = ()
+    op: Literal["build_leaf_indexes"] = "build_leaf_indexes"
+    lock_class: LockClass = field(default=LockClass.LONG, init=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropLeafIndexes:
+    """Drops them, where they have become nothing else."""
+
+    title: str
+    name: str
+    table: str
+    locks: tuple[Lock, ...]
+    undo: tuple[Undo, ...] = ()
+    op: Literal["drop_leaf_indexes"] = "drop_leaf_indexes"
     lock_class: LockClass = field(default=LockClass.LONG, init=False)
 
 
@@ -350,11 +391,12 @@ class Outside:
     lock_class: LockClass = field(default=LockClass.LONG, init=False)
 
 
-Undo = Statement | DropIndex | DropIndexTree | Outside | Inspect
+Undo = Statement | BuildLeafIndexes | DropIndex | DropIndexTree | DropLeafIndexes | Outside | Inspect
 Step = (
     Statement
     | BuildIndex
     | BuildIndexTree
+    | BuildLeafIndexes
     | AddForeignKeyTree
     | DropIndex
     | Outside

@@ -11,13 +11,13 @@ from dataclasses import fields, replace
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from phases import backfill, dual_write, inspection, loss
+from phases import backfill, dual_write, index_tree, inspection, loss
 from phases.constrain import add_foreign_key, drop_constraint
 from phases.delta import Delta, ForeignKey, Link, Swap, Sync, Table, TakeOver, TriggerFunction
 from phases.names import derived
 from phases.sql import lock, qualified, text
 from phases.step import AwaitSnapshots, LockMode, Statement, Step
-from phases.take_over import LOCK_TABLE, require_trigger, sequence_locks, take_over
+from phases.take_over import LOCK_TABLE, leaf_indexes, require_trigger, sequence_locks, take_over
 
 RENAME_COLUMN = SQL("ALTER TABLE {table} RENAME COLUMN {old} TO {new}")
 # changes nothing, but sessions that have compiled the function do so anew, instead of failing with "type of parameter
@@ -48,14 +48,17 @@ def steps(delta: Delta) -> Iterator[Step]:
     yield Statement(
         title=f"swap {exchanged} and {', '.join(swap.shadow for swap in delta.swaps)}",
         sql=tuple(map(text, _exchange(delta, delta.sync, after, forth))),
+        leaf_indexes=leaf_indexes(delta.table, forth),
         guards=(delta.sync.trigger,),
         locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table), *sequence_locks(forth)),
         undo=(
             # the trigger will run the other way again, and would hold for right what was written behind its back
             *inspection.out_of_step(replace(delta, sync=after)),
             *_foreign_keys_back(delta),
+            *(index_tree.exchanged_leaves(delta, index) for index in delta.indexes if index.exchanged),
             Statement(
                 title=f"swap {exchanged} back",
+                leaf_indexes=leaf_indexes(delta.table, undo),
                 losses=tuple(loss.of_swaps(delta)),
                 sql=tuple(map(text, _exchange(delta, after, delta.sync, undo))),
                 locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table), *sequence_locks(undo)),

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from phases.delta import Identity, OwnedSequence, Table, TakeOver, UniqueKey
+from phases.delta import Identity, KeyTree, OwnedSequence, Table, TakeOver, UniqueKey
+from phases.names import leaf_stem
 from phases.sql import catalog_sql, comment, grants, lock, qualified, text
-from phases.step import Lock, LockMode
+from phases.step import LeafIndexes, Lock, LockMode
 
 LOCK_TABLE = SQL("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
 # with the lock held: nobody can switch it off between this look and what relies on it; each partition has its own
@@ -35,6 +36,38 @@ END
 )
 SWAP_PRIMARY_KEY = SQL(
     "ALTER TABLE {table} DROP CONSTRAINT {old}, ADD CONSTRAINT {new} PRIMARY KEY USING INDEX {index}{deferral}"
+)
+# keys of partitions keep their names; whoever lacks its index was noticed when the locks were had
+SWAP_KEY_TREE = SQL("DO {body}")
+SWAP_KEY_TREE_BODY = SQL(
+    """
+DECLARE
+  parts oid[];
+  names text[];
+BEGIN
+  SELECT pg_catalog.array_agg(t.relid::oid ORDER BY t.level, t.relid),
+         pg_catalog.array_agg(c.conname::text ORDER BY t.level, t.relid) INTO parts, names
+  FROM pg_catalog.pg_partition_tree({table}) t
+  JOIN pg_catalog.pg_constraint c ON c.conrelid = t.relid AND c.contype = 'p';
+  EXECUTE pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', parts[1]::regclass, {old});
+  names[1] := {new};
+  FOR i IN 1 .. pg_catalog.cardinality(parts) LOOP
+    IF (SELECT relkind = 'p' FROM pg_catalog.pg_class WHERE oid = parts[i]) THEN
+      EXECUTE pg_catalog.format('ALTER TABLE ONLY %s ADD CONSTRAINT %I %s', parts[i]::regclass, names[i], {definition});
+    ELSE
+      EXECUTE pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I PRIMARY KEY USING INDEX %I%s',
+                                parts[i]::regclass, names[i], {index} || '_' || parts[i], {deferral});
+    END IF;
+    IF i > 1 THEN
+      EXECUTE (SELECT pg_catalog.format('ALTER INDEX %s ATTACH PARTITION %s', above.indexrelid::regclass,
+                                        own.indexrelid::regclass)
+               FROM pg_catalog.pg_index own JOIN pg_catalog.pg_inherits h ON h.inhrelid = own.indrelid
+               JOIN pg_catalog.pg_index above ON above.indrelid = h.inhparent AND above.indisprimary
+               WHERE own.indrelid = parts[i] AND own.indisprimary);
+    END IF;
+  END LOOP;
+END
+"""
 )
 SET_DEFAULT = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {expression}")
 DROP_DEFAULT = SQL("ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT")
@@ -112,14 +145,37 @@ def _move_sequence(table: Table, sequence: OwnedSequence) -> Iterator[Composable
 
 def _swap_primary_key(table: Table, key: UniqueKey) -> Iterator[Composable]:
     assert key.old_name is not None
-    yield SWAP_PRIMARY_KEY.format(
-        table=qualified(table),
-        old=Identifier(key.old_name),
-        new=Identifier(key.name),
-        index=Identifier(key.index),
-        deferral=catalog_sql(key.deferral),
-    )
+    if key.tree is not None:
+        yield from _swap_key_tree(table, key.old_name, key, key.tree)
+    else:
+        yield SWAP_PRIMARY_KEY.format(
+            table=qualified(table),
+            old=Identifier(key.old_name),
+            new=Identifier(key.name),
+            index=Identifier(key.index),
+            deferral=catalog_sql(key.deferral),
+        )
     yield from comment("CONSTRAINT", Identifier(key.name), key.comment, table)
+
+
+def _swap_key_tree(table: Table, old_name: str, key: UniqueKey, tree: KeyTree) -> Iterator[Composable]:
+    """Catalog only, some statements for each partition: all of them have been locked before."""
+    body = SWAP_KEY_TREE_BODY.format(
+        table=Literal(text(qualified(table))),
+        old=Literal(old_name),
+        new=Literal(key.name),
+        definition=Literal(tree.definition),
+        index=Literal(leaf_stem(key.index)),
+        deferral=Literal(key.deferral),
+    )
+    yield SWAP_KEY_TREE.format(body=Literal(text(body)))
+    yield from comment("INDEX", Identifier(table.schema, key.name), tree.comment)
+
+
+def leaf_indexes(table: Table, moves: TakeOver) -> tuple[LeafIndexes, ...]:
+    """What each leaf must have for that."""
+    name = text(qualified(table))
+    return tuple(LeafIndexes(name, key.index) for key in moves.primary_keys if key.tree is not None)
 
 
 def _move_identity(table: Composable, identity: Identity) -> Iterator[Composable]:

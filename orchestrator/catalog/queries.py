@@ -82,7 +82,8 @@ WHERE i.indrelid = ANY (%(partitions)s::oid[]) AND root.oid <> c.oid
        OR c.reltablespace <> root.reltablespace OR c.reloptions IS DISTINCT FROM root.reloptions)
 UNION ALL
 SELECT con.conrelid::regclass::text,
-       CASE con.contype WHEN 'n' THEN 'not null' WHEN 'f' THEN 'foreign key' ELSE 'constraint' END,
+       CASE con.contype WHEN 'n' THEN CASE con.coninhcount WHEN 0 THEN 'not null' ELSE 'kept not null' END
+            WHEN 'f' THEN 'foreign key' ELSE 'constraint' END,
        con.conname, a.attname
 FROM pg_constraint con JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = ANY (con.conkey)
 WHERE con.conrelid = ANY (%(partitions)s::oid[]) AND con.conparentid = 0
@@ -419,6 +420,25 @@ CROSS JOIN LATERAL aclexplode(acls.acl) x
 LEFT JOIN pg_roles r ON r.oid = x.grantee
 WHERE c.oid = ANY (%(tree)s::oid[]) AND x.privilege_type IN ('INSERT', 'UPDATE') AND x.grantee <> c.relowner
 ORDER BY 1
+"""
+
+# a view's owner has its rights on the table, but triggers act for whoever writes to the view. Members of
+# pg_write_all_data count, not it
+RIGHTS = """
+WITH written AS MATERIALIZED (
+  SELECT %(oid)s::oid AS oid
+  UNION SELECT w.ev_class FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid JOIN pg_class v ON v.oid = w.ev_class
+  WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s
+    AND v.relkind = 'v'
+)
+SELECT r.rolname::text AS role,
+       has_table_privilege(r.oid, t.oid, 'SELECT') AND has_table_privilege(r.oid, t.oid, 'INSERT')
+       AND has_table_privilege(r.oid, t.oid, 'UPDATE') AND has_table_privilege(r.oid, t.oid, 'DELETE')
+       AND has_schema_privilege(r.oid, t.relnamespace, 'USAGE') AS complete,
+       EXISTS (SELECT FROM written w WHERE has_any_column_privilege(r.oid, w.oid, 'INSERT, UPDATE')
+               OR has_table_privilege(r.oid, w.oid, 'DELETE, TRUNCATE')) AS writes
+FROM pg_class t, pg_roles r
+WHERE t.oid = %(oid)s AND NOT r.rolsuper AND r.rolname !~ '^pg_'
 """
 
 SEQUENCES = """

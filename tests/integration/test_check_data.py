@@ -207,6 +207,22 @@ def test_a_table_that_is_locked_is_not_waited_for(people: CommandLine) -> None:
         check_data(context, program)
 
 
+def test_a_look_for_duplicates_that_takes_too_long_is_cut_short_and_stops_nothing(people: CommandLine) -> None:
+    people.database.execute(
+        "CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS "
+        "'BEGIN PERFORM pg_sleep(60); RETURN $1; END'"
+    )
+    index = {"kind": "create_index", "name": "one_age", "unique": True, "columns": [{"expression": "slow(age)"}]}
+    written(people, index, SHARE)
+    settings = Settings(database_url=people.database.dsn, plans=people.folder / "plans", duplicates_s=0.1)
+    context = Context(settings, Reporter())
+    program, _ = make_program(context, load_plan(context, "checked"))
+    found = {each.title: each for each in check_data(context, program)}
+    cut = found["look for duplicates that one_age forbids"]
+    assert (cut.stops, (cut.unforeseen or "").partition(";")[0]) == (False, "cut short after 0.1 s")
+    assert found["compute share for every row"].stops
+
+
 def test_ctrl_c_ends_it_and_what_the_server_computes(people: CommandLine, start_orchestrator: StartProcess) -> None:
     people.database.execute(
         "CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS "

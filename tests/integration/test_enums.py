@@ -481,6 +481,33 @@ REFUSED: list[tuple[LiteralString, Change, str, str]] = [
 ]
 
 
+@pytest.mark.parametrize("change", [REMOVE, RENAME], ids=["remove", "rename"])
+@pytest.mark.parametrize(
+    "new",
+    [
+        {"kind": "add_column", "table": "o", "column": "c", "type": '"S"."order"'},
+        {
+            "kind": "create_table",
+            "table": "n",
+            "columns": {"c": {"type": '"S"."order"[]'}},
+            "primary_key": ["c"],
+        },
+        {"kind": "change_type", "table": "o", "column": "t", "type": '"S"."order"', "to": "c"},
+    ],
+    ids=lambda each: str(each)[:30],
+)
+def test_a_new_column_of_an_enum_that_goes_is_refused(
+    database: Database, tmp_path: Path, change: Change, new: dict[str, object]
+) -> None:
+    database.execute(
+        'CREATE SCHEMA "S"; ALTER TYPE mood SET SCHEMA "S"; ALTER TYPE "S".mood RENAME TO "order";'
+        "CREATE TABLE o (t text)"
+    )
+    migration = migrated(database, tmp_path, dict(change) | {"type": "S.order"}, new)
+    with pytest.raises(PlanRefused, match=r'new column "c" of "public\.[on]" is of enum "S\.order"'):
+        preview(migration.context, migration.name)
+
+
 @pytest.mark.parametrize(("schema", "change", "reason", "advice"), REFUSED, ids=lambda each: str(each)[:40])
 def test_what_cannot_be_done_is_refused_with_advice(
     schema: LiteralString, change: Change, reason: str, advice: str, database: Database, tmp_path: Path

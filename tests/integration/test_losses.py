@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import LiteralString
 
 import pytest
@@ -13,6 +14,7 @@ from orchestrator.errors import GateClosed, StepFailed
 from orchestrator.report import Reporter
 from phases.step import Phase
 from tests.fixtures.database import CreateDatabase, CreateRole, Database
+from tests.fixtures.faults import lives
 from tests.fixtures.runs import Migration, init
 
 SCHEMA: LiteralString = """
@@ -83,6 +85,24 @@ def test_what_is_written_once_the_abort_has_begun_stops_it(
     assert database.fetch("SELECT count(*) FROM orchestrator.event WHERE kind = 'loss'") == [(1,)]
 
 
+@pytest.mark.matrix
+def test_what_is_written_to_a_partition_is_noticed_as_well(create_database: CreateDatabase, tmp_path: Path) -> None:
+    database = create_database(init)
+    database.execute(
+        """
+        CREATE TABLE "o%r""d" (id int, a text) PARTITION BY RANGE (id);
+        CREATE TABLE p PARTITION OF "o%r""d" DEFAULT; INSERT INTO p VALUES (1, 'x')
+        """
+    )
+    before = database.dump()
+    reporter = Writing("drop column", lambda: database.execute("UPDATE p SET extra = '{}'"))
+    migration = ready(database, tmp_path, EMPTY, reporter)
+    with pytest.raises(GateClosed, match="1 values"):
+        migration.abort()
+    migration.abort(confirm_loss=True)
+    assert (database.dump(), database.fetch(OBJECTS)) == (before, [])
+
+
 @pytest.mark.parametrize(
     "write",
     [
@@ -105,6 +125,15 @@ def test_what_is_written_while_nobody_could_notice_is_counted(database: Database
     reporter = Writing("drop trigger", lambda: database.execute(off))
     with pytest.raises(GateClosed, match="1 values"):
         ready(database, tmp_path, COMPUTED, reporter).abort()
+
+
+def test_an_abort_whose_runners_die_one_after_another_leaves_nothing(
+    database: Database, tmp_path: Path, rng: Random
+) -> None:
+    before = database.dump()
+    migration = ready(database, tmp_path, COMPUTED, Reporter())
+    deaths = lives(database, rng, migration.abort)
+    assert (database.dump(), database.fetch(OBJECTS)) == (before, []), deaths
 
 
 def test_rows_that_a_policy_hides_are_not_taken_for_none(

@@ -10,16 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from phases import STEPS, index_tree
+from phases import STEPS, index_tree, key_tree
 from phases.delta import Delta, Table
 from phases.sql import catalog_sql, text
 from phases.step import (
+    AddForeignKeyTree,
     AwaitSnapshots,
     Batches,
     BuildIndex,
     BuildIndexTree,
+    BuildLeafIndexes,
     DropIndex,
     DropIndexTree,
+    DropLeafIndexes,
     Inspect,
     LockMode,
     Outside,
@@ -83,6 +86,12 @@ def shown(step: Step | Undo) -> Iterator[str]:
                 yield from (f"-- {each.title}: {statement};" for statement in each.sql)
             yield from (f"--   {line}" for line in shown(index_tree.on_leaf(step, leaf)))
             yield from (f"{statement};" for statement in step.after)
+        case AddForeignKeyTree():
+            yield from (f"{line}" for line in key_tree.script(step))
+        case BuildLeafIndexes():
+            yield from shown(index_tree.of_leaf(step, Table("other", "leaf"), 17))
+        case DropLeafIndexes():
+            yield f"{index_tree.drop_leaf(step, Table('other', 'index')).sql};"
         case DropIndexTree():
             yield f"{index_tree.drop_root(step, '-- all locks').sql[1]};"
         case DropIndex() | Outside() | Reindex():
@@ -149,7 +158,7 @@ def creates(step: Step) -> bool:
 def test_every_undo_may_run_twice() -> None:
     for step in hostile_steps():
         for undo in step.undo:
-            if isinstance(undo, Inspect | DropIndexTree):
+            if isinstance(undo, Inspect | DropIndexTree | BuildLeafIndexes | DropLeafIndexes):
                 continue  # it only looks; or looks before each statement
             statements = undo.sql if isinstance(undo, Statement) else (undo.sql,)
             # DROP NOT NULL, VALIDATE and SET NOT NULL do not mind that it is so already
@@ -169,7 +178,7 @@ def test_of_a_swap_only_the_exchange_itself_may_not_be_undone_twice() -> None:
     """It is noted in its own transaction."""
     for step in all_steps(retyped()):
         for undo in step.undo:
-            assert not isinstance(undo, DropIndexTree)
+            assert not isinstance(undo, DropIndexTree | BuildLeafIndexes | DropLeafIndexes)
             statements = undo.sql if isinstance(undo, Statement) else (undo.sql,)
             assert undo is step.undo[-1] or "RENAME" not in "".join(statements), undo.title
 
