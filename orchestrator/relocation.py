@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from orchestrator import departure, loosening
-from orchestrator.catalog import Catalog, Column, TableFacts
+from orchestrator.catalog import Catalog, Column, Rights, TableFacts
 from orchestrator.catalog.wanted import NotNullProof, Wanted
 from orchestrator.changes import Change
 from orchestrator.succession import Refusal, creator_refusals, listed, table_refusals
@@ -27,7 +27,9 @@ class Relocation(Change):
     @property
     def wanted(self) -> Wanted:
         return Wanted(
-            questions=tuple(NotNullProof(column=column) for column in self.columns), carries=frozenset(self.columns)
+            questions=tuple(NotNullProof(column=column) for column in self.columns),
+            carries=frozenset(self.columns),
+            rights=True,
         )
 
     @property
@@ -69,14 +71,19 @@ class Relocation(Change):
             function=names.move_function_of(plan, here, there),
             back_trigger=names.mover_of(plan, there, here),
             back_function=names.move_function_of(plan, there, here),
+            definer=not any(_others_code(facts, target)),
         )
+
+    def complete(self, facts: TableFacts, target: TableFacts) -> frozenset[str]:
+        """Roles that may do with the rows of both tables whatever the triggers do."""
+        return _rights(facts).complete & _rights(target).complete
 
     def leaving_refusals(self, facts: TableFacts, target: TableFacts, plan: str) -> Iterator[Refusal]:
         """What stands against leaving."""
         yield from table_refusals(facts)
         yield from departure.refusals(facts, self.columns)
         yield from key_refusals(facts, tuple(self.key))
-        yield from trigger_refusals(facts)
+        yield from self._rights_refusals(facts, target)
         for column in sorted(self.touches & {*self.key, *self.key.values()}):
             yield f'"{column}" is both in the key and among the columns that move', "a key stays in both tables"
         if len(set(self.key.values())) < len(self.key) or len(self.touches) < len(self.columns):
@@ -94,6 +101,36 @@ class Relocation(Change):
         for name, where in ((move.function, facts), (move.back_function, target)):
             if name in where.taken_names:
                 yield f'"{name}" exists already, left by an earlier run or by hand', "look at it and drop it"
+
+    def _rights_refusals(self, facts: TableFacts, target: TableFacts) -> Iterator[Refusal]:
+        """Others' code may not run with our rights: then the triggers act with the writer's, if that goes well."""
+        obstacles = list(self._invoker_refusals(facts, target))
+        if obstacles:
+            found = list(_others_code(facts, target))
+            yield from (*found, *(obstacles if found else ()))
+
+    def _invoker_refusals(self, facts: TableFacts, target: TableFacts) -> Iterator[Refusal]:
+        """What stands against triggers that act with the rights of whoever writes."""
+        instead = "our triggers cannot act with the rights of whoever writes instead: "
+        for each in (facts, target):
+            if each.row_security:
+                yield (
+                    f'{instead}policies of "{each.display}" could hide rows from them',
+                    "see to the triggers or privileges above, or do without row security meanwhile",
+                )
+        if not target.exists and target.table.schema != facts.table.schema:
+            yield (
+                f'{instead}who writes "{facts.display}" may have no right to use schema "{target.table.schema}"',
+                f'see to the triggers or privileges above, or make the table in schema "{facts.table.schema}"',
+            )
+        # nobody may write a table that is not there
+        writing = _rights(facts).writing | (target.rights.writing if target.rights else frozenset())
+        if lacking := sorted(writing - self.complete(facts, target)):
+            yield (
+                f"{instead}{listed(lacking)} may write one of the tables, and not all that belongs to it",
+                "GRANT SELECT, INSERT, UPDATE, DELETE on both tables, and USAGE on their schemas, to each; or see to "
+                "the triggers or privileges above",
+            )
 
     def _column_refusals(self, facts: TableFacts, column: Column) -> Iterator[Refusal]:
         name = column.name
@@ -133,16 +170,33 @@ class Relocation(Change):
                     "after contract that column is gone"
                 )
             if trigger.fires_on_update and trigger.enabled != "D":
+                rights = "whoever writes" if any(_others_code(facts, target)) else "our role"
                 yield (
                     f'trigger "{trigger.name}" fires until contract where newer code writes "{target.display}", '
-                    "with the rights of our role"
+                    f"with the rights of {rights}"
                 )
+        if any(_others_code(facts, target)):
+            yield (
+                "our triggers act with the rights of whoever writes: who is given a privilege on one of the tables "
+                "before contract needs SELECT, INSERT, UPDATE and DELETE on both, or his writes fail"
+            )
         if facts.row_security:
             yield f'the policies of "{facts.display}" do not come along to "{target.display}"'
 
 
-def trigger_refusals(facts: TableFacts) -> Iterator[Refusal]:
+def _rights(facts: TableFacts) -> Rights:
+    assert facts.rights is not None
+    return facts.rights
+
+
+def _others_code(*tables: TableFacts) -> Iterator[Refusal]:
     """What stands against writing a table in the function of another table's trigger, with the rights of our role."""
+    for facts in tables:
+        if facts.exists:
+            yield from _triggers_of_others(facts)
+
+
+def _triggers_of_others(facts: TableFacts) -> Iterator[Refusal]:
     for trigger in facts.triggers:
         if trigger.enabled != "D" and not trigger.function_has_path:
             yield (

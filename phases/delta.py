@@ -513,6 +513,8 @@ class Move:
     back_trigger: str
     """On the other table."""
     back_function: str
+    definer: bool = True
+    """Whether the triggers act with our rights; else with those of whoever writes, and under his search_path."""
 
     @property
     def name(self) -> str:

@@ -27,11 +27,11 @@ from phases.step import AwaitSnapshots, Batches, Insertion, Inspect, Lock, LockM
 from phases.sync import DIFFERENT, GIVEN, MISSING, SAME, all_of, of_row
 from phases.take_over import LOCK_TABLE, REQUIRE, require_trigger
 
-# SECURITY DEFINER: who may write one of the tables need not have the right to write the other
-CREATE_FUNCTION = SQL(
-    "CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
-    " SET search_path = pg_catalog, pg_temp AS {body}"
-)
+CREATE_FUNCTION = SQL("CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql{rights} AS {body}")
+# who may write one of the tables need not have the right to write the other
+DEFINER = SQL(" SECURITY DEFINER SET search_path = pg_catalog, pg_temp")
+# so that triggers of the application's own on the other table fire as if he had written that: no right is lent to them
+INVOKER = SQL("")
 # or anybody could make a trigger of it, on a table of their own, and write here with our rights; it fires for all
 REVOKE = SQL("REVOKE ALL ON FUNCTION {function}() FROM PUBLIC")
 # default privileges may give it to somebody all the same
@@ -53,6 +53,8 @@ DROP_FUNCTION = SQL("DROP FUNCTION IF EXISTS {function}()")
 CREATE_COUNTER = SQL("CREATE SEQUENCE {counter}")
 DROP_COUNTER = SQL("DROP SEQUENCE IF EXISTS {counter}")
 COUNT = SQL("PERFORM pg_catalog.nextval({counter});")
+# whoever writes draws from it himself
+GRANT_COUNTER = SQL("GRANT USAGE ON SEQUENCE {counter} TO PUBLIC")
 # with it, who has written before has committed, and who writes after is counted
 LOCK_WRITERS = SQL("LOCK TABLE {tables} IN SHARE MODE")
 BEGIN_COUNT = SQL("SELECT pg_catalog.setval({counter}, {touched}, false)")
@@ -618,19 +620,24 @@ def _drop(source: Table, move: Move) -> Iterator[Composed]:
 
 def _create_forth(source: Table, move: Move) -> Iterator[Composed]:
     body = (FORTH if move.create else FORTH_BESIDE).format(**_forth(source, move))
-    return _create(source, move.trigger, move.function, body, whole=move.create is not None)
+    return _create(source, move, (move.trigger, move.function), body)
 
 
 def _create_back(source: Table, move: Move) -> Iterator[Composed]:
     body = (BACK if move.create else BACK_BESIDE).format(**_back(source, move))
-    return _create(move.table, move.back_trigger, move.back_function, body, whole=move.create is not None)
+    return _create(move.table, move, (move.back_trigger, move.back_function), body)
 
 
-def _create(table: Table, trigger: str, function: str, body: Composable, *, whole: bool) -> Iterator[Composed]:
-    """`whole`: rows that go count as well, not only values."""
+def _create(table: Table, move: Move, named: tuple[str, str], body: Composable) -> Iterator[Composed]:
+    trigger, function = named
     called = Identifier(table.schema, function)
+    # rows that go count as well, not only values
+    whole = move.create is not None
     yield CREATE_COUNTER.format(counter=called)
-    yield CREATE_FUNCTION.format(function=called, body=Literal(text(body)))
+    if not move.definer:
+        yield GRANT_COUNTER.format(counter=called)
+    rights = DEFINER if move.definer else INVOKER
+    yield CREATE_FUNCTION.format(function=called, rights=rights, body=Literal(text(body)))
     yield REVOKE.format(function=called)
     delete = SQL(" OR DELETE") if whole else SQL("")
     yield CREATE_TRIGGER.format(trigger=Identifier(trigger), table=qualified(table), function=called, delete=delete)

@@ -335,6 +335,16 @@ class Denied:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rights:
+    """Roles, superusers apart, by what they may do with the rows of a table."""
+
+    writing: frozenset[str]
+    """Those that may write them, through a view too."""
+    complete: frozenset[str]
+    """Those that may SELECT, INSERT, UPDATE and DELETE."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TableFacts:
     """A table with all that it has, and PostgreSQL's answers to what the changes of a plan ask about it."""
 
@@ -364,6 +374,8 @@ class TableFacts:
     """Functions whose body has the table's name as a word; where a change asks for it."""
     shape: Shape | None = None
     """Where a change asks for it."""
+    rights: Rights | None = None
+    """Where a change asks for them."""
     exists: bool = True
     """False: a change of the plan is to make it, and `drafted` is all there is to know."""
     drafted: Drafted | None = None

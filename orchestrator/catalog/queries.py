@@ -422,6 +422,25 @@ WHERE c.oid = ANY (%(tree)s::oid[]) AND x.privilege_type IN ('INSERT', 'UPDATE')
 ORDER BY 1
 """
 
+# a view's owner has its rights on the table, but triggers act for whoever writes to the view. Members of
+# pg_write_all_data count, not it
+RIGHTS = """
+WITH written AS MATERIALIZED (
+  SELECT %(oid)s::oid AS oid
+  UNION SELECT w.ev_class FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid JOIN pg_class v ON v.oid = w.ev_class
+  WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s
+    AND v.relkind = 'v'
+)
+SELECT r.rolname::text AS role,
+       has_table_privilege(r.oid, t.oid, 'SELECT') AND has_table_privilege(r.oid, t.oid, 'INSERT')
+       AND has_table_privilege(r.oid, t.oid, 'UPDATE') AND has_table_privilege(r.oid, t.oid, 'DELETE')
+       AND has_schema_privilege(r.oid, t.relnamespace, 'USAGE') AS complete,
+       EXISTS (SELECT FROM written w WHERE has_any_column_privilege(r.oid, w.oid, 'INSERT, UPDATE')
+               OR has_table_privilege(r.oid, w.oid, 'DELETE, TRUNCATE')) AS writes
+FROM pg_class t, pg_roles r
+WHERE t.oid = %(oid)s AND NOT r.rolsuper AND r.rolname !~ '^pg_'
+"""
+
 SEQUENCES = """
 SELECT n.nspname AS schema, c.relname AS name, a.attname AS column, d.deptype = 'i' AS identity,
        s.seqtypid::regtype::text AS type, s.seqstart AS start, s.seqincrement AS increment, s.seqmin AS minimum,

@@ -24,6 +24,7 @@ from orchestrator.catalog import (
     Index,
     Own,
     Partition,
+    Rights,
     Shape,
     Statistics,
     TableFacts,
@@ -268,6 +269,15 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
         **facts,
         **(_uses(connection, table, parameters) if wanted.uses else {}),
         shape=_shape(connection, parameters) if wanted.shape else None,
+        rights=_rights(connection, parameters) if wanted.rights else None,
+    )
+
+
+def _rights(connection: Connection, parameters: Mapping[str, Any]) -> Rights:
+    rows = fetch(connection, queries.RIGHTS, parameters)
+    return Rights(
+        writing=frozenset(row["role"] for row in rows if row["writes"]),
+        complete=frozenset(row["role"] for row in rows if row["complete"]),
     )
 
 

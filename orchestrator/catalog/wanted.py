@@ -402,6 +402,8 @@ class Wanted:
     enums: tuple[MadeEnum, ...] = ()
     carries: frozenset[str] = frozenset()
     """Columns whose indexes are wanted as they are, to be made on another table."""
+    rights: bool = False
+    """Which roles may do what with its rows."""
 
     @property
     def expressions(self) -> tuple[RowQuestion, ...]:
@@ -423,6 +425,7 @@ class Wanted:
             {**self.retypes, **other.retypes},
             tuple(dict.fromkeys((*self.enums, *other.enums))),
             self.carries | other.carries,
+            self.rights or other.rights,
         )
 
 

@@ -89,13 +89,25 @@ class ExtractTable(Relocation):
 
     def _grants(self, facts: TableFacts) -> tuple[Grant, ...]:
         if self.grants is None:
-            # TRIGGER is none of them: it is refused. Who runs the plan may be another member of the owner's role
+            # who runs the plan may be another member of the owner's role
             return (Grant(privilege="ALL", grantee=facts.owner, grantable=False), *facts.grants)
         return tuple(
             Grant(privilege=privilege, grantee=None if spec.to == "public" else spec.to, grantable=False)
             for spec in self.grants
             for privilege in spec.privileges
         )
+
+    def complete(self, facts: TableFacts, target: TableFacts) -> frozenset[str]:
+        """As on the table itself; or who is given as much by the plan."""
+        assert facts.rights is not None
+        if self.grants is None:
+            return facts.rights.complete
+        given: dict[str, set[str]] = {}
+        for grant in self._grants(facts):
+            if grant.grantee is not None:
+                given.setdefault(grant.grantee, set()).add(grant.privilege)
+        enough = {"SELECT", "INSERT", "UPDATE", "DELETE"}
+        return facts.rights.complete & {role for role, privileges in given.items() if enough <= privileges}
 
     def _foreign_key(self, facts: TableFacts, target: TableFacts) -> Iterator[ForeignKey]:
         if self.foreign_key is None:

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from orchestrator import carrying
 from orchestrator.catalog import Catalog, TableFacts
 from orchestrator.catalog.wanted import Wanted
-from orchestrator.relocation import Relocation, key_refusals, trigger_refusals
+from orchestrator.relocation import Relocation, key_refusals
 from orchestrator.succession import Refusal, name_refusals, table_refusals
 from phases.delta import Delta, NewColumn
 
@@ -28,7 +28,7 @@ class MoveColumn(Relocation):
 
     @property
     def others(self) -> Mapping[str, Wanted]:
-        return {self.to: Wanted()}
+        return {self.to: Wanted(rights=True)}
 
     def delta(self, catalog: Catalog, plan: str) -> Delta:
         facts, target = catalog.table(self.table), catalog.table(self.to)
@@ -85,7 +85,6 @@ class MoveColumn(Relocation):
                 )
         for name in self.columns:
             yield from name_refusals(target, name)
-        yield from trigger_refusals(target)
 
     def _warnings(self, catalog: Catalog, facts: TableFacts, target: TableFacts) -> Iterator[str]:
         yield from self.leaving_warnings(facts, target)

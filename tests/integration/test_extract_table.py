@@ -277,6 +277,56 @@ def test_whoever_may_write_one_table_needs_no_right_on_the_other_and_nobody_borr
     assert database.fetch(functions, [old.name]) == []
 
 
+AUDITED: LiteralString = (
+    USERS
+    + """
+CREATE TABLE audit (who text DEFAULT current_user, id int);
+CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN INSERT INTO audit (id) VALUES (NEW.id); RETURN NULL; END $$;
+CREATE TRIGGER audit AFTER UPDATE ON users FOR EACH ROW EXECUTE FUNCTION audit();
+"""
+)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("kind", ["extract_table", "move_column"])
+def test_triggers_of_the_application_run_as_whoever_writes_where_they_look_up_names_themselves(
+    create_database: CreateDatabase, tmp_path: Path, application_role: CreateRole, kind: str
+) -> None:
+    web = application_role()
+    database = create_database(init)
+    database.execute(SQL(AUDITED))
+    if kind == "move_column":
+        database.execute("CREATE TABLE profiles (user_id int PRIMARY KEY); INSERT INTO profiles VALUES (1), (3)")
+        database.execute(SQL("GRANT ALL ON profiles TO {}").format(Identifier(web.name)))
+    database.execute(SQL("GRANT ALL ON users, audit TO {}").format(Identifier(web.name)))
+    migration = Migration.of(PLAN.replace("extract_table", kind), database, tmp_path)
+    migration.advance(Phase.CONSTRAIN)
+    database.execute("DELETE FROM audit")
+    with psycopg.connect(web.dsn(database)) as session:
+        session.execute("UPDATE profiles SET bio = 'newer' WHERE user_id = 1")
+        session.execute("UPDATE users SET bio = 'older' WHERE id = 3")
+        session.execute("INSERT INTO users (id, bio) VALUES (4, 'four')")
+    assert [tuple(row) for row in database.fetch("SELECT who, id FROM audit ORDER BY id")] == [
+        (web.name, 1),
+        (web.name, 3),
+    ]
+    assert profiles(database)[:2] == [(1, "newer", "f1"), (3, "older", None)]
+    assert users(database)[0] == (1, "newer", "f1")
+    database.execute("DELETE FROM users WHERE id = 4")
+    migration.advance(Phase.CONTRACT)
+
+
+def test_triggers_do_not_act_as_somebody_who_may_write_one_table_and_not_the_other(
+    create_database: CreateDatabase, application_role: CreateRole
+) -> None:
+    web = application_role()
+    database = create_database()
+    database.execute(SQL(AUDITED + "GRANT SELECT, UPDATE ON users TO {}").format(Identifier(web.name)))
+    with pytest.raises(PlanRefused, match=f'"{web.name}" may write one of the tables, and not all that belongs to it'):
+        make_program(context_of(database), parse(PLAN, "plan"))
+
+
 def test_nobody_makes_a_trigger_of_ours_on_a_table_of_his_own(create_database: CreateDatabase, tmp_path: Path) -> None:
     database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN)
     functions = [name for (name,) in database.fetch("SELECT proname FROM pg_proc WHERE prosecdef")]
@@ -360,6 +410,21 @@ def test_a_row_that_newer_code_has_made_since_a_snapshot_fails_older_code_as_any
         with pytest.raises(psycopg.errors.SerializationFailure):
             session.execute(older)
         session.rollback()
+
+
+def test_a_value_that_only_the_new_table_has_comes_over_with_the_next_write_of_its_row(
+    create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    """Two of newer code, neither of whom sees the row of the other."""
+    database, migration = moved(create_database, tmp_path, Phase.CONSTRAIN)
+    with holding(database, "INSERT INTO users VALUES (7)") as user:
+        database.execute("INSERT INTO profiles VALUES (7, 'seven')")
+        user.commit()
+    with pytest.raises(NotVerified, match="1 rows differ\n  id=7"):
+        migration.advance(Phase.CONTRACT)
+    database.execute("UPDATE profiles SET bio = bio WHERE user_id = 7")
+    assert users(database)[-1] == (7, "seven", None)
+    migration.advance(Phase.CONTRACT)
 
 
 def test_rows_that_were_written_behind_the_triggers_are_set_right(
@@ -478,12 +543,14 @@ def test_what_is_about_the_columns_alone_comes_along(create_database: CreateData
         ("id int PRIMARY KEY, bio text DEFAULT 'x', face text", "", 'column "bio" has a default'),
         (
             "id int PRIMARY KEY, bio text, face text); CREATE TRIGGER same BEFORE UPDATE ON users"
-            " FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger(",
+            " FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();"
+            " ALTER TABLE users ENABLE ROW LEVEL SECURITY; CREATE TABLE other (a int",
             "",
             'trigger "same" of "public.users" would fire',
         ),
         (
-            "id int PRIMARY KEY, bio text, face text); GRANT TRIGGER ON users TO PUBLIC; CREATE TABLE other (a int",
+            "id int PRIMARY KEY, bio text, face text); GRANT TRIGGER ON users TO PUBLIC;"
+            " ALTER TABLE users ENABLE ROW LEVEL SECURITY; CREATE TABLE other (a int",
             "",
             'PUBLIC may create triggers on "public.users"',
         ),
