@@ -19,7 +19,7 @@ from orchestrator.program import load_deltas
 from orchestrator.succession import dependent_refusals, table_refusals
 from orchestrator.unfolding import unfolded
 from phases.constrain import proof_of
-from phases.delta import Delta, ForeignKey, Index, Statistics, Table, UniqueKey
+from phases.delta import Delta, ForeignKey, Index, NewColumn, Statistics, Table, UniqueKey
 from phases.names import truncating
 from phases.step import Phase
 
@@ -238,6 +238,8 @@ _LIKENESS = {
 
 
 def _differences(before: Delta, now: Delta, phase: Phase) -> Iterator[str]:
+    # who has come to write since needs USAGE on it as on any sequence; expand is done
+    before, now = (replace(each, add=tuple(_without_grants(column) for column in each.add)) for each in (before, now))
     links = before.sync.links if before.sync else ()
     names = {link.new[0]: link.old[0] for link in links if len(link.new) == len(link.old) == 1}
     if before.sync != now.sync:
@@ -254,6 +256,11 @@ def _differences(before: Delta, now: Delta, phase: Phase) -> Iterator[str]:
                 value if isinstance(value, tuple) else (value,) for value in (getattr(old, part), getattr(new, part))
             )
             yield from _compared_items(word, was, is_, {}, before.table)
+
+
+def _without_grants(column: NewColumn) -> NewColumn:
+    """A new column, whoever may use its sequence."""
+    return column if column.sequence is None else replace(column, sequence=replace(column.sequence, grants=()))
 
 
 def _as_lenient(before: Delta, now: Delta) -> Delta:

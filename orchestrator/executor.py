@@ -304,16 +304,14 @@ class Executor:
             note(connection)
             # it may be cancelled at any time: all of it is rolled back, and a resumed run does it again
             with self._translated(step, connection, limit_s=limit_ms / 1000) as watched:
-                looks = compared_in is not None or bool(step.leaf_indexes or step.losses)
-                locked = looks and step.locks[0].reach == "tree"
-                if locked:
-                    # the first statement locks the table and its partitions: nobody can attach another one now
-                    run(connection, self.tagged(step.sql[0], position))
+                # the first statements lock tables and their partitions: nobody can attach another one then
+                locked = sum(lock.reach == "tree" for lock in step.locks)
+                for sql in step.sql[:locked]:
+                    run(connection, self.tagged(sql, position))
                 losses.require_unnoticed(connection, step.losses)
-                if locked and compared_in is not None:
+                if compared_in is not None and locked:
                     self._require_compared(connection, step, compared_in)
-                if locked:
-                    index_trees.require_leaves(connection, step, step.locks[0].relation)
+                index_trees.require_leaves(connection, step)
                 run(connection, self.tagged(JOINT.join(step.sql[locked:]), position))
         self._note_wait(position, watched)
 

@@ -137,13 +137,13 @@ def drop_leaves(executor: Executor, row: StepRow, step: DropLeafIndexes, note: C
     executor.note(note)
 
 
-def require_leaves(connection: Connection, step: Statement, table: str) -> None:
+def require_leaves(connection: Connection, step: Statement) -> None:
     """Raises where a leaf lacks an index that a statement makes a key of. Asked under its locks."""
-    for index in step.leaf_indexes:
-        missing = fetch(connection, LEAVES_WITHOUT, {"table": table, "stem": leaf_stem(index)})
+    for each in step.leaf_indexes:
+        missing = fetch(connection, LEAVES_WITHOUT, {"table": each.table, "stem": leaf_stem(each.name)})
         if missing:
             names = ", ".join(f"{row['schema']}.{row['name']}" for row in missing)
-            raise PartitionAttached(f"{step.title}: {names} came after the indexes of its key were built", index)
+            raise PartitionAttached(f"{step.title}: {names} came after the indexes of its key were built", each.name)
 
 
 def drop(executor: Executor, row: StepRow, step: DropIndexTree, note: Callable[[Connection], object]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
@@ -19,6 +19,7 @@ from orchestrator.journal.tables import SCHEMA
 from orchestrator.program import load_step
 from orchestrator.settings import Settings
 from phases.names import derived
+from phases.partitions import lock_tree_of
 from phases.sql import catalog_sql, text
 from phases.step import Lock, LockMode, Loss, Statement
 
@@ -80,6 +81,8 @@ class AtRisk:
     title: str
     """Of what takes it away."""
     position: int
+    lock: Lock
+    """That takes it away, on the table or on the tree of its partitions."""
     loss: Loss
 
     def told(self, number: int) -> str:
@@ -98,7 +101,9 @@ def at_risk(rows: Iterable[StepRow], *, used: bool) -> list[AtRisk]:
         for undo in load_step(row.payload).undo if row.status == "done" else ():
             for loss in undo.losses if isinstance(undo, Statement) else ():
                 if used or not loss.unsure:
-                    found.setdefault(loss, AtRisk(title=undo.title, position=row.position, loss=loss))
+                    found.setdefault(
+                        loss, AtRisk(title=undo.title, position=row.position, lock=undo.locks[0], loss=loss)
+                    )
     return list(found.values())
 
 
@@ -161,12 +166,14 @@ def not_confirmed(run: Run, lost: Iterable[str]) -> GateClosed:
 
 def _noticed(executor: Executor, risk: AtRisk) -> bool:
     """Makes the trigger; False: the column is not there to be watched."""
-    loss = risk.loss
+    loss, lock = risk.loss, replace(risk.lock, mode=LockMode.SHARE_ROW_EXCLUSIVE)
+    # those of all partitions within the time that one lock may take
+    first = [lock_tree_of(loss.table, lock.mode)] if lock.reach == "tree" else []
     sql = (CREATE_FUNCTION, REVOKE, CREATE_COUNTER, CREATE_TRIGGER, ENABLE_ALWAYS, RESET)
     step = Statement(
         title=f"watch {loss.column}",
-        sql=tuple(text(_filled(template, loss)) for template in sql),
-        locks=(Lock(LockMode.SHARE_ROW_EXCLUSIVE, loss.table),),
+        sql=(*first, *(text(_filled(template, loss)) for template in sql)),
+        locks=(lock,),
     )
     try:
         with executor.told(step):

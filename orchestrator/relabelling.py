@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import ClassVar
 
 from orchestrator.catalog import Catalog, Enum, TableFacts
 from orchestrator.catalog.wanted import AddedColumn, MadeEnum, Relabel, Retyping, Wanted
@@ -21,6 +22,8 @@ _LOOK = "look at what has the name of the new enum, and drop or rename it"
 
 class Relabelled(Change):
     """A column whose enum another one replaces: a second column of that follows it."""
+
+    not_on_partitions: ClassVar[str | None] = None
 
     enum: Enum
     column: str

@@ -442,7 +442,7 @@ class Succession:
         """Besides its successor what newer code's ON CONFLICT finds until that stands at contract."""
         successor = self._index(index)
         yield successor
-        if successor.loose and self._back is None:
+        if successor.loose and not self._keeps_names:
             yield replace(
                 successor,
                 name=names.derived(f"{index.name}_until", *self._seed),

@@ -11,7 +11,7 @@ from phases.constrain import drop_constraint, remove_index
 from phases.delta import Delta, ForeignKey, Table, TableRename, TakeOver
 from phases.partitions import with_tree
 from phases.setting import change
-from phases.sql import lock, qualified, text
+from phases.sql import lock, qualified, shown, text
 from phases.step import AwaitSnapshots, LockMode, Statement, Step
 from phases.swap import RENAME_COLUMN, compile_anew, swapped
 from phases.take_over import (
@@ -38,6 +38,55 @@ DROP_COLUMN = SQL("ALTER TABLE {table} DROP COLUMN {column}")
 RENAME_CONSTRAINT = SQL("ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}")
 RENAME_INDEX = SQL("ALTER INDEX {old} RENAME TO {new}")
 RENAME_STATISTICS = SQL("ALTER STATISTICS {old} RENAME TO {new}")
+# what was granted or said under the new name is meant of the table; what was revoked there would be back with it
+CARRY = SQL("DO {body}")
+CARRY_BODY = SQL(
+    """
+DECLARE
+  shown pg_catalog.oid := {view}::pg_catalog.regclass;
+  stored pg_catalog.oid := {table}::pg_catalog.regclass;
+  given record;
+BEGIN
+  FOR given IN
+    WITH acl AS (
+      SELECT c.oid, 0 AS number, c.relacl AS items FROM pg_catalog.pg_class c WHERE c.oid IN (shown, stored)
+      UNION ALL
+      SELECT a.attrelid, v.attnum, a.attacl
+      FROM pg_catalog.pg_attribute v JOIN pg_catalog.pg_attribute a ON a.attname = v.attname
+      WHERE v.attrelid = shown AND v.attnum > 0 AND a.attrelid IN (shown, stored)
+    ), granted AS (
+      -- 1, or 2 with the option to grant it on
+      SELECT acl.number, x.grantee, x.privilege_type AS privilege,
+             COALESCE(max(1 + x.is_grantable::int) FILTER (WHERE acl.oid = shown), 0) AS now,
+             COALESCE(max(1 + x.is_grantable::int) FILTER (WHERE acl.oid = stored), 0) AS before
+      FROM acl CROSS JOIN LATERAL pg_catalog.aclexplode(acl.items) AS x
+      WHERE x.grantee NOT IN (SELECT relowner FROM pg_catalog.pg_class WHERE oid IN (shown, stored))
+      GROUP BY acl.number, x.grantee, x.privilege_type
+    )
+    SELECT g.privilege || COALESCE(' (' || pg_catalog.quote_ident(a.attname) || ')', '') AS what, g.now, g.before,
+           CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::pg_catalog.regrole::text END AS role
+    FROM granted g LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = shown AND a.attnum = g.number AND g.number > 0
+    WHERE g.now <> g.before
+  LOOP
+    IF given.now < given.before THEN
+      RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+        MESSAGE = pg_catalog.format({revoked}, given.what, given.role);
+    END IF;
+    EXECUTE pg_catalog.format('GRANT %s ON %s TO %s%s', given.what, {table}, given.role,
+                              CASE given.now WHEN 2 THEN ' WITH GRANT OPTION' ELSE '' END);
+  END LOOP;
+  FOR given IN
+    SELECT CASE d.objsubid WHEN 0 THEN pg_catalog.format('TABLE %s', {table})
+           ELSE pg_catalog.format('COLUMN %s.%I', {table}, a.attname) END AS what, d.description AS words
+    FROM pg_catalog.pg_description d
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.objoid AND a.attnum = d.objsubid AND d.objsubid > 0
+    WHERE d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objoid = shown
+  LOOP
+    EXECUTE pg_catalog.format('COMMENT ON %s IS %L', given.what, given.words);
+  END LOOP;
+END
+"""
+)
 
 
 def steps(delta: Delta) -> Iterator[Step]:
@@ -78,7 +127,7 @@ def steps(delta: Delta) -> Iterator[Step]:
         yield Statement(
             title=_title(delta),
             sql=(lock_table, *switch),
-            leaf_indexes=leaf_indexes(_last_moves(delta)),
+            leaf_indexes=leaf_indexes(delta.table, _last_moves(delta)),
             guards=(delta.sync.trigger,) if delta.sync else (),
             together=enums.AT_ONCE if delta.enums else "",
             # an application that drew a number holds its sequence until it commits: the executor gives way early
@@ -110,11 +159,26 @@ def _rename_table(table: Table, rename: TableRename) -> Statement:
     return Statement(
         title=f"drop view {rename.to}, rename {table.name} to {rename.to}",
         sql=(
+            text(_carry(table, view)),
             text(DROP_VIEW.format(view=qualified(view))),
             text(RENAME_TABLE.format(table=qualified(table), name=Identifier(rename.to))),
         ),
         locks=(lock(LockMode.ACCESS_EXCLUSIVE, view), lock(LockMode.ACCESS_EXCLUSIVE, table, reach="only")),
     )
+
+
+def _carry(table: Table, view: Table) -> Composable:
+    """Privileges and comments that somebody has given to the view."""
+    # a name with a percent sign is none of format()'s
+    here, there = (shown(each).replace("%", "%%") for each in (view, table))
+    revoked = (
+        f"%s on view {here} was revoked from %s, who has it on table {there}: grant it again, and revoke it when the "
+        "table has its name"
+    )
+    body = CARRY_BODY.format(
+        view=Literal(text(qualified(view))), table=Literal(text(qualified(table))), revoked=Literal(revoked)
+    )
+    return CARRY.format(body=Literal(text(body)))
 
 
 def _title(delta: Delta) -> str:

@@ -87,7 +87,7 @@ AS_IT_IS = SQL(
   END IF;"""
 )
 # what is as it was before the statement came back from the row there, which had not heard of the statement yet
-NOW = SQL("CASE WHEN TG_OP = 'UPDATE' AND {same} THEN {new} ELSE {now} END")
+NOW = SQL("CASE WHEN {op} = 'UPDATE' AND {same} THEN {new} ELSE {now} END")
 # names the row of whose going the other trigger must not hear: the same statement may have given its key to another
 MARK = "orchestrator.moving"
 WENT = SQL("{what} || ROW({key})::text")
@@ -319,12 +319,12 @@ LEFT = SQL(
 EQUAL = SQL("{} OPERATOR(pg_catalog.=) {}")
 ASSIGN = SQL("{} = {}")
 KEPT = SQL(
-    "CASE WHEN TG_OP = 'UPDATE' AND NOT {key_changed} AND {unchanged} OR TG_OP = 'INSERT' AND {missing}"
+    "CASE WHEN {op} = 'UPDATE' AND NOT {key_changed} AND {unchanged} OR {op} = 'INSERT' AND {missing}"
     " THEN {stored} ELSE {given} END"
 )
 COMPLETED = SQL("CASE WHEN {missing} THEN {here} ELSE {there} END")
-ASSIGN_CHANGED = SQL("{column} = CASE WHEN TG_OP = 'UPDATE' AND {unchanged} THEN {stored} ELSE {given} END")
-FILLED = SQL("CASE WHEN TG_OP = 'UPDATE' AND {unchanged} AND {has_value} THEN {stored} ELSE {given} END")
+ASSIGN_CHANGED = SQL("{column} = CASE WHEN {op} = 'UPDATE' AND {unchanged} THEN {stored} ELSE {given} END")
+FILLED = SQL("CASE WHEN {op} = 'UPDATE' AND {unchanged} AND {has_value} THEN {stored} ELSE {given} END")
 # a subquery that gives a value: EXISTS could become a join, which would read all of the other table for every batch
 AGREES = SQL("(SELECT {agree} FROM {other} AS other WHERE {equal})")
 LACKS = SQL("CASE WHEN {empty} THEN {agrees} IS FALSE ELSE {agrees} IS NOT TRUE END")
@@ -662,9 +662,10 @@ def _create(table: Table, move: Move, named: tuple[str, str], body: Composable) 
 
 def _forth(source: Table, move: Move) -> dict[str, Composable]:
     stored, given = _list(move.there, "there"), _list(move.here, "new")
+    op = _operation(move.function)
     same = SAME.format(a=stored, b=_list(move.here, "here"))
-    filled = [_filled(pair) for pair in move.columns]
-    now = [_now(name) for name in move.here] if move.create else of_row(move.here, "self")
+    filled = [_filled(op, pair) for pair in move.columns]
+    now = [_now(op, name) for name in move.here] if move.create else of_row(move.here, "self")
     return {
         "source": qualified(source),
         "target": qualified(move.table),
@@ -685,7 +686,7 @@ def _forth(source: Table, move: Move) -> dict[str, Composable]:
         "values": _list((*move.key_here, *move.here), "new"),
         "key": names(move.key_there),
         "taken": _assigned(move.here, of_row(move.there, "there")),
-        "given": SQL(", ").join(map(_given, move.columns)),
+        "given": SQL(", ").join(_given(op, pair) for pair in move.columns),
         "differ": DIFFERENT.format(a=stored, b=given),
         "agree": SAME.format(a=stored, b=given),
         "filled": _assigned(move.there, filled),
@@ -706,9 +707,14 @@ def _ours(table: Table) -> Composable:
     return OURS.format(table=Literal(text(qualified(table))))
 
 
-def _now(column: str) -> Composable:
+def _operation(function: str) -> Composable:
+    """TG_OP, in a query over tables: one of them may have a column that is called so."""
+    return Identifier(function, "tg_op")
+
+
+def _now(op: Composable, column: str) -> Composable:
     now, old, new = (Identifier(row, column) for row in ("self", "old", "new"))
-    return NOW.format(now=now, same=SAME.format(a=now, b=old), new=new)
+    return NOW.format(op=op, now=now, same=SAME.format(a=now, b=old), new=new)
 
 
 def _as_it_is(table: Table, key: Sequence[str], columns: Sequence[str], now: Sequence[Composable]) -> Composable:
@@ -724,9 +730,10 @@ def _marked(move: Move, what: str, key: Iterable[str], row: str) -> Composable:
     return WENT.format(what=Literal(f"{move.function} {what} "), key=_list(key, row))
 
 
-def _filled(pair: tuple[str, str]) -> Composable:
+def _filled(op: Composable, pair: tuple[str, str]) -> Composable:
     here, there = pair
     return FILLED.format(
+        op=op,
         unchanged=compared(SAME, [here]),
         has_value=GIVEN.format(Identifier("there", there)),
         stored=Identifier("there", there),
@@ -734,9 +741,10 @@ def _filled(pair: tuple[str, str]) -> Composable:
     )
 
 
-def _given(pair: tuple[str, str]) -> Composable:
+def _given(op: Composable, pair: tuple[str, str]) -> Composable:
     here, there = pair
     return ASSIGN_CHANGED.format(
+        op=op,
         column=Identifier(there),
         unchanged=compared(SAME, [here]),
         stored=Identifier("there", there),
@@ -790,6 +798,7 @@ def _back(source: Table, move: Move) -> dict[str, Composable]:
 def _kept(move: Move, pair: tuple[str, str]) -> Composable:
     here, there = pair
     return KEPT.format(
+        op=_operation(move.back_function),
         key_changed=compared(DIFFERENT, move.key_there),
         unchanged=compared(SAME, [there]),
         missing=MISSING.format(Identifier("new", there)),

@@ -69,7 +69,8 @@ def with_tree(step: AnyStep, table: Table) -> AnyStep:
     changed = replace(step, locks=locks, undo=undo)
     if not isinstance(changed, Statement) or changed.lock_class is not LockClass.SHORT:
         return changed
-    trees = [lock.mode for lock in locks if lock.reach == "tree"]
+    # another table's partitions may be locked already
+    trees = [now.mode for was, now in zip(step.locks, locks, strict=True) if now != was]
     return replace(changed, sql=(*(lock_tree(table, mode) for mode in trees), *changed.sql))
 
 

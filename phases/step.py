@@ -80,6 +80,15 @@ class Loss:
     """Nobody can tell whether newer code has written that: it has not before constrain was done."""
 
 
+@dataclass(frozen=True)
+class LeafIndexes:
+    """The indexes that a `BuildLeafIndexes` builds."""
+
+    table: str
+    """Qualified and quoted."""
+    name: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Statement:
     """SQL that runs in one transaction, together with its journal row."""
@@ -89,8 +98,8 @@ class Statement:
     locks: tuple[Lock, ...]
     violations: str | None = None
     """A query for the keys of rows that make this statement fail, to be shown when it does."""
-    leaf_indexes: tuple[str, ...] = ()
-    """Indexes that each leaf must have: the name is that of the step that builds them."""
+    leaf_indexes: tuple[LeafIndexes, ...] = ()
+    """What each leaf must have."""
     guards: tuple[str, ...] = ()
     """The triggers on whose work this statement relies: what was compared for them must be fresh."""
     marks: str = ""

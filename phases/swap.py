@@ -48,7 +48,7 @@ def steps(delta: Delta) -> Iterator[Step]:
     yield Statement(
         title=f"swap {exchanged} and {', '.join(swap.shadow for swap in delta.swaps)}",
         sql=tuple(map(text, _exchange(delta, delta.sync, after, forth))),
-        leaf_indexes=leaf_indexes(forth),
+        leaf_indexes=leaf_indexes(delta.table, forth),
         guards=(delta.sync.trigger,),
         locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table), *sequence_locks(forth)),
         undo=(
@@ -58,7 +58,7 @@ def steps(delta: Delta) -> Iterator[Step]:
             *(index_tree.exchanged_leaves(delta, index) for index in delta.indexes if index.exchanged),
             Statement(
                 title=f"swap {exchanged} back",
-                leaf_indexes=leaf_indexes(undo),
+                leaf_indexes=leaf_indexes(delta.table, undo),
                 losses=tuple(loss.of_swaps(delta)),
                 sql=tuple(map(text, _exchange(delta, after, delta.sync, undo))),
                 locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table), *sequence_locks(undo)),

@@ -9,7 +9,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from phases.delta import Identity, KeyTree, OwnedSequence, Table, TakeOver, UniqueKey
 from phases.names import leaf_stem
 from phases.sql import catalog_sql, comment, grants, lock, qualified, text
-from phases.step import Lock, LockMode
+from phases.step import LeafIndexes, Lock, LockMode
 
 LOCK_TABLE = SQL("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
 # with the lock held: nobody can switch it off between this look and what relies on it; each partition has its own
@@ -172,9 +172,10 @@ def _swap_key_tree(table: Table, old_name: str, key: UniqueKey, tree: KeyTree) -
     yield from comment("INDEX", Identifier(table.schema, key.name), tree.comment)
 
 
-def leaf_indexes(moves: TakeOver) -> tuple[str, ...]:
+def leaf_indexes(table: Table, moves: TakeOver) -> tuple[LeafIndexes, ...]:
     """What each leaf must have for that."""
-    return tuple(key.index for key in moves.primary_keys if key.tree is not None)
+    name = text(qualified(table))
+    return tuple(LeafIndexes(name, key.index) for key in moves.primary_keys if key.tree is not None)
 
 
 def _move_identity(table: Composable, identity: Identity) -> Iterator[Composable]:

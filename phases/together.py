@@ -24,10 +24,17 @@ def joined(steps: Sequence[Step]) -> list[Step]:
 
 def _one(members: list[Statement]) -> Statement:
     members.sort(key=lambda step: not step.locks)
+    # partitioned tables are locked with all of their partitions before anything happens
+    trees = [sql for step in members for sql in step.sql[: _trees(step)]]
     return Statement(
         title="; ".join(step.title for step in members),
-        sql=tuple(sql for step in members for sql in step.sql),
+        sql=(*trees, *(sql for step in members for sql in step.sql[_trees(step) :])),
         locks=tuple(dict.fromkeys(lock for step in members for lock in step.locks)),
+        leaf_indexes=tuple(each for step in members for each in step.leaf_indexes),
         guards=tuple(dict.fromkeys(guard for step in members for guard in step.guards)),
         together=members[0].together,
     )
+
+
+def _trees(step: Statement) -> int:
+    return sum(lock.reach == "tree" for lock in step.locks)

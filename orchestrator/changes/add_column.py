@@ -164,8 +164,12 @@ class AddColumn(Change):
             schema=facts.table.schema,
             name=wanted if free else names.derived(wanted, plan, facts.display),
             type=facts.column_type(self._added).type,
-            # a default counts with the rights of whoever writes
-            grants=tuple(Grant(privilege="USAGE", grantee=role, grantable=False) for role in facts.writers),
+            # a default counts with the rights of whoever writes. The sequence of an identity goes at contract, and
+            # others may come until then; one that stays is for those who may now
+            grants=tuple(
+                Grant(privilege="USAGE", grantee=role, grantable=False)
+                for role in ((None,) if self.identity is not None else facts.writers)
+            ),
         )
 
     def _identity(self, sequence: NewSequence, plan: str, facts: TableFacts) -> Identity:

@@ -111,6 +111,24 @@ def test_an_application_without_rights_on_sequences_writes_throughout(
     users.execute(SQL("DROP OWNED BY {}").format(name))
 
 
+@pytest.mark.parametrize("rest", ["type: int\n    identity: always", "type: serial"])
+def test_who_may_write_since_expand_writes_and_is_no_drift(
+    rest: str, users: Database, application_role: CreateRole, tmp_path: Path
+) -> None:
+    role = application_role()
+    name = Identifier(role.name)
+    run = add(users, tmp_path, rest)
+    run.advance(Phase.EXPAND)
+    users.execute(SQL(ROLE_MAY).format(name, name))
+    if "serial" in rest:  # as of any such column
+        users.execute(SQL("GRANT USAGE ON SEQUENCE users_extra_seq TO {}").format(name))
+    with psycopg.connect(role.dsn(users), autocommit=True) as application:
+        for number, phase in enumerate(Phase):
+            run.advance(phase)
+            application.execute("INSERT INTO users (id) VALUES (%s)", [1000 + number])
+    users.execute(SQL("DROP OWNED BY {}").format(name))
+
+
 def test_a_default_is_for_inserts_and_up_for_what_is_there(users: Database, tmp_path: Path) -> None:
     run = add(users, tmp_path, "type: text\n    up: \"'legacy'\"\n    default: \"'fresh'\"\n    not_null: true")
     run.advance(Phase.CONSTRAIN)

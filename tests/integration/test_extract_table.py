@@ -593,7 +593,7 @@ name: extract
 changes:
   - kind: extract_table
     table: order
-    columns: ['we"ird%1', new]
+    columns: ['we"ird%1', new, tg_op]
     to: 'ta"ble%s'
     key: {'k''ey': old}
     foreign_key: {on_delete: cascade}
@@ -603,11 +603,13 @@ changes:
         tmp_path,
         Phase.CONSTRAIN,
         plan,
-        """CREATE TABLE "order" ("k'ey" int PRIMARY KEY, "we""ird%1" text, new text);
-           INSERT INTO "order" VALUES (1, 'a', 'b')""",
+        """CREATE TABLE "order" ("k'ey" int PRIMARY KEY, "we""ird%1" text, new text, tg_op text);
+           INSERT INTO "order" VALUES (1, 'a', 'b', 'UPDATE')""",
     )
     database.execute("""UPDATE "order" SET new = 'c'; UPDATE "ta""ble%s" SET "we""ird%1" = 'd'""")
-    assert database.fetch('SELECT * FROM "order"') == database.fetch('SELECT * FROM "ta""ble%s"') == [(1, "d", "c")]
+    database.execute("""INSERT INTO "order" VALUES (2, 'e', 'f', 'INSERT')""")
+    rows = [(1, "d", "c", "UPDATE"), (2, "e", "f", "INSERT")]
+    assert database.fetch('SELECT * FROM "order"') == database.fetch('SELECT * FROM "ta""ble%s" ORDER BY old') == rows
 
 
 @pytest.mark.matrix

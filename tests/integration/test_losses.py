@@ -85,6 +85,24 @@ def test_what_is_written_once_the_abort_has_begun_stops_it(
     assert database.fetch("SELECT count(*) FROM orchestrator.event WHERE kind = 'loss'") == [(1,)]
 
 
+@pytest.mark.matrix
+def test_what_is_written_to_a_partition_is_noticed_as_well(create_database: CreateDatabase, tmp_path: Path) -> None:
+    database = create_database(init)
+    database.execute(
+        """
+        CREATE TABLE "o%r""d" (id int, a text) PARTITION BY RANGE (id);
+        CREATE TABLE p PARTITION OF "o%r""d" DEFAULT; INSERT INTO p VALUES (1, 'x')
+        """
+    )
+    before = database.dump()
+    reporter = Writing("drop column", lambda: database.execute("UPDATE p SET extra = '{}'"))
+    migration = ready(database, tmp_path, EMPTY, reporter)
+    with pytest.raises(GateClosed, match="1 values"):
+        migration.abort()
+    migration.abort(confirm_loss=True)
+    assert (database.dump(), database.fetch(OBJECTS)) == (before, [])
+
+
 @pytest.mark.parametrize(
     "write",
     [

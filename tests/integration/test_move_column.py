@@ -130,6 +130,15 @@ def test_what_the_other_table_was_not_told_is_never_taken_for_null(
     assert users(database)[-1] == profiles(database)[-1] == (7, "new", "f7")
 
 
+def test_a_column_may_be_called_as_a_trigger_function_calls_its_operation(
+    create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    tables: LiteralString = TABLES.replace("city text", "tg_op text").replace("'Ulm'", "'INSERT'")
+    database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN, tables)
+    database.execute("UPDATE profiles SET face = NULL WHERE user_id = 1")
+    assert users(database) == profiles(database) == [(1, "one", None), TWO, THREE]
+
+
 @pytest.mark.parametrize("bio", ["new", None])
 def test_a_value_that_changes_with_the_key_arrives_where_a_foreign_key_takes_the_row(
     create_database: CreateDatabase, tmp_path: Path, bio: str | None

@@ -330,15 +330,16 @@ def test_a_foreign_key_into_a_partitioned_table(
 
 
 class Meddler(Reporter):
-    """Does something once, when a step whose title begins so is done."""
+    """Does something once, when so many steps whose titles begin so are done."""
 
-    def __init__(self, step: str, meddle: Callable[[], object]) -> None:
-        self._step, self._meddle, self._done = step, meddle, False
+    def __init__(self, step: str, meddle: Callable[[], object], *, number: int = 1) -> None:
+        self._step, self._meddle, self._left = step, meddle, number
 
     def step_done(self, title: str, seconds: float, waited_ms: float) -> None:
-        if title.startswith(self._step) and not self._done:
-            self._done = True
-            self._meddle()
+        if title.startswith(self._step):
+            self._left -= 1
+            if self._left == 0:
+                self._meddle()
 
 
 LATE: LiteralString = """
@@ -501,14 +502,70 @@ def test_a_lock_on_one_partition_is_given_up_for_and_leaves_nothing_behind(logs:
 HELD = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'logs_1'::regclass AND mode = 'RowExclusiveLock')"
 
 
-def test_an_enum_of_a_partitioned_table_gets_values_and_loses_none(logs: Database, tmp_path: Path) -> None:
-    logs.execute("CREATE TYPE mood AS ENUM ('good'); ALTER TABLE logs ADD mood mood")
-    plan = "name: {kind}\nchanges:\n  - {{kind: {kind}, type: mood, {rest}}}\n"
-    Migration.of(plan.format(kind="add_enum_value", rest="value: bad"), logs, tmp_path).advance(Phase.CONTRACT)
-    renamed = "from: bad, to: x, new_type: mood2, columns: {logs.mood: temper}"
-    for kind, rest in (("remove_enum_value", "value: bad"), ("rename_enum_value", renamed)):
-        with pytest.raises(PlanRefused, match="does not work on partitioned tables yet"):
-            Migration.of(plan.format(kind=kind, rest=rest), logs, tmp_path).advance(Phase.EXPAND)
+MOODS: LiteralString = """
+CREATE TYPE mood AS ENUM ('good', 'bad', 'worse');
+CREATE TABLE answers (id int, mood mood);
+INSERT INTO answers VALUES (1, 'bad'), (2, 'good');
+ALTER TABLE logs ADD mood mood DEFAULT 'good', ADD UNIQUE (mood, day, id);
+CREATE INDEX ON logs (mood);
+UPDATE logs SET mood = 'bad' WHERE id % 2 = 0;
+"""
+MOOD_IN_KEY: LiteralString = "ALTER TABLE logs DROP CONSTRAINT logs_pkey, ADD PRIMARY KEY (id, day, mood)"
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(
+    ("more", "change", "column", "value"),
+    [
+        ("SELECT", "{kind: remove_enum_value, type: mood, value: bad, replace: worse}", "mood", "worse"),
+        (MOOD_IN_KEY, "{kind: remove_enum_value, type: mood, value: bad, replace: worse}", "mood", "worse"),
+        (
+            MOOD_IN_KEY,
+            "{kind: rename_enum_value, type: mood, from: bad, to: worst, new_type: temper,"
+            " columns: {logs.mood: temper, answers.mood: temper}}",
+            "temper",
+            "worst",
+        ),
+    ],
+)
+def test_an_enum_of_partitioned_tables_and_others_is_replaced_everywhere_at_once(
+    more: LiteralString, change: str, column: str, value: str, logs: Database, tmp_path: Path
+) -> None:
+    logs.execute(MOODS)
+    logs.execute(more)
+    before = logs.dump()
+    run = Migration.of(f"name: moods\nchanges:\n  - {change}\n", logs, tmp_path)
+    run.advance(Phase.CONSTRAIN)
+    run.abort(confirm_loss=True)
+    assert logs.dump() == before
+
+    def meddle() -> None:
+        if more == "SELECT":
+            logs.execute("CREATE TABLE late (LIKE logs INCLUDING ALL)")
+            logs.execute("INSERT INTO late (id, day, email, mood) VALUES (400, 40, '@', 'bad')")
+            logs.execute(ATTACH)
+        else:
+            logs.execute("CREATE TABLE late PARTITION OF logs FOR VALUES FROM (40) TO (50)")
+            logs.execute("INSERT INTO logs (id, day, email, mood) VALUES (400, 40, '@', 'bad')")
+
+    run.advance(Phase.CONSTRAIN)
+    # after every row of both tables was compared
+    meddled = Migration(Context(run.context.settings, Meddler("verify", meddle, number=2)), run.name)
+    if more == "SELECT":
+        with pytest.raises(NotVerified, match="id=400, day=40"):
+            meddled.advance(Phase.CONTRACT)
+        run.advance(Phase.CONTRACT)
+    else:
+        meddled.advance(Phase.CONTRACT)
+    counted = SQL("SELECT {}::text, count(*) FROM logs GROUP BY 1 ORDER BY 1").format(Identifier(column))
+    assert logs.fetch(counted) == [("good", 150), (value, 151)]
+    assert logs.fetch(SQL("SELECT {}::text FROM answers ORDER BY id").format(Identifier(column))) == [
+        (value,),
+        ("good",),
+    ]
+    assert logs.fetch("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == [(0,)]
+    types = "SELECT typname::text FROM pg_type WHERE typtype = 'e' AND typnamespace = 2200"
+    assert logs.fetch(types) == [("temper" if column == "temper" else "mood",)]
 
 
 def test_columns_are_moved_neither_from_a_partitioned_table_nor_to_one(logs: Database, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from typing import LiteralString
 
 import psycopg
 import pytest
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Identifier, Literal
 
 from tests.fixtures.database import CreateDatabase, CreateRole, Database
 from tests.integration.command_line import CommandLine, OpenCommandLine, initialised
@@ -213,3 +213,40 @@ def test_what_mentions_the_old_name_is_warned_of(cli: CommandLine) -> None:
     assert 'function public.n() mentions "customers", a name that is gone after contract' in str(
         cli.json("plan", "rename")["warnings"]
     )
+
+
+@pytest.mark.matrix
+def test_what_is_granted_and_said_under_the_new_name_the_table_has_at_contract(
+    cli: CommandLine, application_role: CreateRole
+) -> None:
+    role = Identifier(application_role('we"ird%1').name)
+    cli.database.execute("COMMENT ON COLUMN customers.city IS 'old'; GRANT INSERT ON customers TO PUBLIC")
+    cli.succeed("advance", "rename", "--to", "constrain")
+    cli.database.execute(
+        SQL(
+            "GRANT SELECT ON clients TO {0} WITH GRANT OPTION; GRANT UPDATE (city, handle) ON clients TO {0};"
+            "GRANT DELETE ON clients TO PUBLIC; GRANT INSERT ON clients TO PUBLIC;"
+            "COMMENT ON VIEW clients IS 'it''s'; COMMENT ON COLUMN clients.city IS 'c'"
+        ).format(role)
+    )
+    cli.succeed("advance", "rename", "--to", "contract", "--confirm-contract")
+    found = cli.database.fetch(
+        SQL(
+            "SELECT has_table_privilege({0}, 'clients', 'SELECT WITH GRANT OPTION'),"
+            " has_column_privilege({0}, 'clients', 'city', 'UPDATE'),"
+            " has_column_privilege({0}, 'clients', 'id', 'UPDATE'), has_table_privilege('public', 'clients', 'DELETE'),"
+            " obj_description('clients'::regclass), col_description('clients'::regclass, 3)"
+        ).format(Literal(role.as_string(None).strip('"').replace('""', '"')))
+    )
+    assert found == [(True, True, False, True, "it's", "c")]
+
+
+def test_what_was_revoked_under_the_new_name_does_not_come_back(cli: CommandLine) -> None:
+    cli.database.execute("GRANT SELECT, UPDATE (city) ON customers TO PUBLIC")
+    cli.succeed("advance", "rename", "--to", "constrain")
+    for privilege in (SQL("SELECT"), SQL("UPDATE (city)")):
+        cli.database.execute(SQL("REVOKE {} ON clients FROM PUBLIC").format(privilege))
+        refused = cli("advance", "rename", "--to", "contract", "--confirm-contract")
+        assert f"{privilege.as_string(None)} on view public.clients was revoked from PUBLIC" in refused.stderr
+        cli.database.execute(SQL("GRANT {} ON clients TO PUBLIC").format(privilege))
+    cli.succeed("advance", "rename", "--to", "contract", "--confirm-contract")

@@ -11,6 +11,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
+from phases import names
 from phases.step import Phase
 
 T = TypeVar("T")
@@ -46,6 +47,52 @@ SCHEMAS = ("public", "My %schema")
 ROWS = (0, 3, 40)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Enum:
+    """A type that is there for every schema."""
+
+    schema: str
+    name: str
+    type: LiteralString
+    """As format_type() prints it."""
+    labels: tuple[str, ...]
+
+    @property
+    def display(self) -> str:
+        """As a plan names it."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def array(self) -> str:
+        return f"{self.type}[]"
+
+    @property
+    def sql(self) -> Identifier:
+        return Identifier(self.schema, self.name)
+
+    def label(self, n: int) -> str:
+        return self.labels[n % len(self.labels)]
+
+    def array_of(self, n: int) -> str:
+        return f'{{"{self.label(n)}"}}'
+
+    @property
+    def statements(self) -> Iterator[str]:
+        yield written("CREATE TYPE {} AS ENUM ({})", self.sql, SQL(", ").join(map(Literal, self.labels)))
+        yield written("COMMENT ON TYPE {} IS '100 %'", self.sql)
+
+
+ENUMS = (
+    Enum(schema="public", name="mood", type="mood", labels=("sad", "it's %s", "glad")),
+    Enum(
+        schema="My %schema",
+        name='mo"od%1',
+        type='"My %schema"."mo""od%1"',
+        labels=("sad", "ünïcødé ☃", "a,b", "two words"),
+    ),
+)
+
+
 def _day(n: int) -> str:
     return str(date(2024, 1, 1) + timedelta(days=n % 9000))
 
@@ -69,6 +116,8 @@ LITERALS: Mapping[str, Callable[[int], str]] = {
     "integer[]": lambda n: f"{{{n},{n + 1}}}",
     "bigint[]": lambda n: f"{{{n},{n + 1}}}",
     "uuid": lambda n: str(UUID(int=n)),
+    **{enum.type: enum.label for enum in ENUMS},
+    **{enum.array: enum.array_of for enum in ENUMS},
 }
 """By the type as format_type() prints it: the n-th value, another one for each n where the type has enough of them."""
 TYPES = (
@@ -85,7 +134,11 @@ TYPES = (
     "jsonb",
     "integer[]",
     "uuid",
+    *(enum.type for enum in ENUMS),
+    ENUMS[0].array,
 )
+FEW = ("boolean", *(type_ for enum in ENUMS for type_ in (enum.type, enum.array)))
+"""Types whose values are too few for a key."""
 CONDITIONS: Mapping[str, LiteralString] = {
     "integer": "{} >= 0",
     "bigint": "{} % 2 >= 0",
@@ -95,6 +148,7 @@ CONDITIONS: Mapping[str, LiteralString] = {
     "boolean": "{} IN (true, false)",
     "date": "{} > '1999-01-01'",
     "jsonb": "{} <> 'null'",
+    **{enum.type: "{} >= 'sad'" for enum in ENUMS},
 }
 """What all of our values keep."""
 EXPRESSIONS: Mapping[str, LiteralString] = {
@@ -118,6 +172,7 @@ CONVERSIONS: Mapping[str, Sequence[tuple[str, LiteralString | None, LiteralStrin
     "jsonb": (("text", None, None),),
     "integer[]": (("bigint[]", None, None),),
     "uuid": (("text", None, None),),
+    **{enum.type: (("text", None, None),) for enum in ENUMS},
 }
 """To which type, and by which expressions; None: by a cast."""
 TEXTS = ("text",)
@@ -200,13 +255,21 @@ class Table:
         return next((each.columns for each in self.objects if each.kind in ("PRIMARY KEY", "UNIQUE")), None)
 
     @property
+    def ddl(self) -> Composed:
+        return composed("CREATE TABLE {} ({})", self.sql, SQL(", ").join(column.ddl for column in self.columns))
+
+    @property
     def statements(self) -> Iterator[str]:
-        ddl = SQL(", ").join(column.ddl for column in self.columns)
-        yield written("CREATE TABLE {} ({})", self.sql, ddl)
+        yield self.ddl.as_string(None)
         given = [column for column in self.columns if not column.identity]
         for number in range(1, self.rows + 1):
             values = SQL(", ").join(self._value(column, number) for column in given)
             yield written("INSERT INTO {} ({}) VALUES ({})", self.sql, listed(c.name for c in given), values)
+        yield from self.dressing
+
+    @property
+    def dressing(self) -> Iterator[str]:
+        """What hangs on the table and its columns."""
         for each in self.objects:
             yield written(ADD[each.kind], self.sql, each.name, each.definition)
         for column in self.columns:
@@ -254,8 +317,16 @@ class Invented:
     """Columns whose values cannot be foretold."""
     given: frozenset[tuple[str, str]] = frozenset()
     """Columns in which a null of newer code becomes a value."""
+    late: frozenset[tuple[str, str]] = frozenset()
+    """Columns in which newer code may find something else before contract."""
     defaults: frozenset[tuple[str, str]] = frozenset()
     """Columns whose defaults may be written in more than one way."""
+    partitions: frozenset[str] = frozenset()
+    """Tables that are partitions; what hangs on them has names of PostgreSQL's choice."""
+    stays: tuple[str, ...] = ()
+    """What no abort takes back once constrain is done; it may be told twice."""
+    begins: tuple[str, ...] = ()
+    """What newer code does first, on both databases."""
 
 
 @dataclass(frozen=True)
@@ -267,8 +338,9 @@ class Invention:
 
     @property
     def schema(self) -> str:
-        schemas = (written("CREATE SCHEMA IF NOT EXISTS {}", table.schema) for table in self.tables)
-        statements = [*dict.fromkeys(schemas), *(each for table in self.tables for each in table.statements)]
+        schemas = (written("CREATE SCHEMA IF NOT EXISTS {}", schema) for schema in SCHEMAS)
+        types = (each for enum in ENUMS for each in enum.statements)
+        statements = [*schemas, *types, *(each for table in self.tables for each in table.statements)]
         return "".join(f"{statement};\n" for statement in statements)
 
     @property
@@ -372,7 +444,7 @@ def _objects(draw: st.DrawFn, table: Table, others: Sequence[Table], free: Names
             case "check" if column.type in CONDITIONS:
                 definition = composed("CHECK ({})", composed(CONDITIONS[column.type], column.name))
                 yield Object(name=free.one(), kind="CHECK", columns=(column.name,), definition=definition)
-            case "unique" if column.type != "boolean" and not column.default:
+            case "unique" if column.type not in FEW and not column.default:
                 yield _key(free.one(), "UNIQUE", column.name)
             case "index":
                 yield _index(free.one(), "({} DESC, {})", column.name, first.name)
@@ -425,6 +497,7 @@ class World:
         self._columns = {table.name: list(table.columns) for table in tables}
         self._objects = {table.name: list(table.objects) for table in tables}
         self._names = {table.name: Names(draw, [column.name for column in table.columns]) for table in tables}
+        self._enums = list(ENUMS)
 
     def flip(self) -> bool:
         return self.draw(st.booleans())
@@ -447,6 +520,27 @@ class World:
         found = self.one(*free)
         self._objects[table.name].remove(found)
         return found
+
+    def enum(self, table: Table) -> Enum:
+        """An enum of the table's that no other change is about."""
+        types = {column.type for column in table.columns}
+        free = [enum for enum in self._enums if types & {enum.type, enum.array}]
+        assume(free)
+        enum = self.one(*free)
+        self._enums.remove(enum)
+        return enum
+
+    def users(self, enum: Enum) -> list[tuple[Table, Column]]:
+        """All columns of the enum, if no other change is about one of them."""
+        found = [(table, c) for table in self.tables for c in table.columns if c.type in (enum.type, enum.array)]
+        assume(all(column in self._columns[table.name] for table, column in found))
+        for table, column in found:
+            self._columns[table.name].remove(column)
+        return found
+
+    def key(self, table: Table) -> Column:
+        """The one column that tells a row, if no other change is about it."""
+        return self.column(table, lambda column: (column.name,) == table.key)
 
     def new_column(self, table: Table) -> str:
         return self._names[table.name].one()
@@ -815,6 +909,172 @@ def _rename_table(world: World, table: Table) -> Invented:
     )
 
 
+def _add_enum_value(world: World, table: Table) -> Invented:
+    enum = world.enum(table)
+    label, place, neighbour = world.one("new", "ö%s ☃"), world.one("before", "after"), world.one(*enum.labels)
+    add = composed("ALTER TYPE {} ADD VALUE IF NOT EXISTS {}", enum.sql, Literal(label))
+    naive = written("{} {} {}", add, SQL(place.upper()), Literal(neighbour))
+    return Invented(
+        change={"kind": "add_enum_value", "type": enum.display, "value": label, place: neighbour},
+        naive=(naive,),
+        stays=(naive,),
+    )
+
+
+def _rename_enum_value(world: World, table: Table) -> Invented:
+    enum = world.enum(table)
+    renames = tuple((each.display, column.name, world.new_column(each)) for each, column in world.users(enum))
+    label, to, new_type = world.one(*enum.labels), world.one("new", "ö%s ☃"), world.relations.one()
+    return Invented(
+        change={
+            "kind": "rename_enum_value",
+            "type": enum.display,
+            "from": label,
+            "to": to,
+            "new_type": new_type,
+            "columns": {f"{display}.{old}": new for display, old, new in renames},
+        },
+        naive=(
+            written("ALTER TYPE {} RENAME VALUE {} TO {}", enum.sql, Literal(label), Literal(to)),
+            written("ALTER TYPE {} RENAME TO {}", enum.sql, new_type),
+            *(
+                written("ALTER TABLE {} RENAME {} TO {}", Identifier(*display.split(".", 1)), old, new)
+                for display, old, new in renames
+            ),
+        ),
+        last=True,
+        renames=renames,
+    )
+
+
+def _remove_enum_value(world: World, table: Table) -> Invented:
+    enum = world.enum(table)
+    users = world.users(enum)
+    label, to = world.one(*enum.labels[1:]), world.one(None, *enum.labels)
+    change = {"kind": "remove_enum_value", "type": enum.display, "value": label}
+    naive: list[str] = []
+    for each, column in users:
+        array = column.type == enum.array
+        if to is not None:
+            replaced = composed("array_replace({}, {}, {})", column.name, Literal(label), Literal(to))
+            new = replaced if array else composed("{}", Literal(to))
+            has = composed("{} = ANY ({})" if array else "{} = {}", Literal(label), column.name)
+            naive.append(written("UPDATE {} SET {} = {} WHERE {}", each.sql, column.name, new, has))
+        else:
+            lacks = composed("{} <> ALL ({})" if array else "{} <> {}", Literal(label), column.name)
+            naive.append(written("ALTER TABLE {} ADD CONSTRAINT gone CHECK ({})", each.sql, lacks))
+            naive.append(written("ALTER TABLE {} DROP CONSTRAINT gone", each.sql))
+    # what PostgreSQL has no statement for: whatever is about the type stays as it is
+    oid = Literal(enum.sql.as_string(None))
+    gone = written("DELETE FROM pg_enum WHERE enumtypid = {}::regtype AND enumlabel = {}", oid, Literal(label))
+    return Invented(
+        change=change if to is None else {**change, "replace": to},
+        naive=(*naive, gone),
+        tightens=Phase.CONSTRAIN,
+        late=frozenset((each.display, column.name) for each, column in users),
+        defaults=frozenset((each.display, column.name) for each, column in users if column.default),
+    )
+
+
+def _extract_table(world: World, table: Table) -> Invented:
+    key, to, there = world.key(table), world.relations.one(), world.one("id", "order", 'we"ird%1')
+    columns = [world.column(table, lambda column: _moves(column, table)) for _ in range(world.one(1, 1, 2))]
+    moved = [column.name for column in columns]
+    new = Identifier(table.schema, to)
+    checks = [each for each in table.objects if each.kind == "CHECK" and set(each.columns) <= set(moved)]
+    foreign_key = composed(
+        "FOREIGN KEY ({}) REFERENCES {} ({}) ON UPDATE CASCADE ON DELETE CASCADE", there, table.sql, key.name
+    )
+    definition = SQL(", ").join(
+        [composed("{} {}", there, SQL(key.type)), *(composed("{} {}", c.name, SQL(c.type)) for c in columns)]
+    )
+    some = SQL(" OR ").join(composed("{} IS NOT NULL", name) for name in moved)
+    return Invented(
+        change={
+            "kind": "extract_table",
+            "table": table.display,
+            "columns": moved,
+            "to": f"{table.schema}.{to}",
+            "key": {key.name: there},
+            "foreign_key": {"on_delete": "cascade", "on_update": "cascade"},
+        },
+        naive=(
+            written("CREATE TABLE {} ({})", new, definition),
+            written("GRANT ALL ON {} TO CURRENT_USER", new),
+            written("INSERT INTO {} SELECT {} FROM {} WHERE {}", new, listed([key.name, *moved]), table.sql, some),
+            written(_CONSTRAINT, new, names.fit(f"{to}_pkey"), composed("PRIMARY KEY ({})", there)),
+            written(_CONSTRAINT, new, names.fit(f"{to}_{there}_fkey"), foreign_key),
+            *(written(_CONSTRAINT, new, each.name, each.definition) for each in checks),
+            *(
+                written("COMMENT ON COLUMN {} IS 'it''s 100 %'", Identifier(table.schema, to, column.name))
+                for column in columns
+                if column.comment
+            ),
+            *(written("ALTER TABLE {} DROP COLUMN {}", table.sql, name) for name in moved),
+        ),
+        last=True,
+        loosens=True,
+        # of rows that have no value any more nobody knows whether they are there
+        begins=(written("DELETE FROM {} WHERE NOT ({})", new, some),),
+    )
+
+
+def _moves(column: Column, table: Table) -> bool:
+    """Whether a column can go to another table, and what goes along is known by its name."""
+    hanging = [each for each in table.objects if column.name in each.columns]
+    alone = [each for each in hanging if len(each.columns) == 1 and each.kind != "CHECK"]
+    return not (column.default or column.identity or alone or any(each.kind == "PRIMARY KEY" for each in hanging))
+
+
+def _partition_table(world: World, table: Table) -> Invented:
+    key = world.column(table, lambda column: column.name in (table.key or ()))
+    change: dict[str, Any] = {"kind": "partition_table", "table": table.display, "columns": [key.name]}
+    method = world.one("range", "list", "hash")
+    if method == "hash":
+        change["modulus"] = 3
+        parts = [(names.fit(f"{table.name}_{n}"), f"WITH (MODULUS 3, REMAINDER {n})") for n in range(3)]
+        parts = [(name, f"FOR VALUES {bounds}") for name, bounds in parts]
+    else:
+        one, two = world.relations.one(), world.relations.one()
+        literal = LITERALS[key.type](9)
+        at = written("{}", Literal(literal))
+        if method == "range":
+            change["partitions"] = {one: {"to": literal}, two: {"from": literal}}
+            ends = (f"FROM (MINVALUE) TO ({at})", f"FROM ({at}) TO (MAXVALUE)")
+            parts = [(one, f"FOR VALUES {ends[0]}"), (two, f"FOR VALUES {ends[1]}")]
+        else:
+            change["partitions"] = {one: {"values": [literal]}, two: {"default": True}}
+            parts = [(one, f"FOR VALUES IN ({at})"), (two, "DEFAULT")]
+    all_columns = listed(column.name for column in table.columns)
+    counting = [column for column in table.columns if column.identity]
+    sequences = [
+        composed("pg_get_serial_sequence({}, {})", Literal(table.sql.as_string(None)), Literal(column.name))
+        for column in counting
+    ]
+    return Invented(
+        change={**change, "by": method},
+        naive=(
+            written("CREATE TEMP TABLE kept ON COMMIT DROP AS TABLE {}", table.sql),
+            *(
+                written("CREATE TEMP TABLE counted ON COMMIT DROP AS SELECT pg_sequence_last_value({}) AS last", each)
+                for each in sequences
+            ),
+            written("DROP TABLE {}", table.sql),
+            written("{} PARTITION BY {} ({})", table.ddl, SQL(method), key.name),
+            *(
+                written("CREATE TABLE {} PARTITION OF {} {}", Identifier(table.schema, name), table.sql, SQL(bounds))
+                for name, bounds in parts
+            ),
+            written(
+                "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM kept", table.sql, all_columns, all_columns
+            ),
+            *(written("SELECT setval({}, last) FROM counted WHERE last IS NOT NULL", each) for each in sequences),
+            *table.dressing,
+        ),
+        partitions=frozenset(f"{table.schema}.{name}" for name, _ in parts),
+    )
+
+
 def _sql(world: World, table: Table) -> Invented:
     view = Identifier(table.schema, world.relations.one())
     create = written("CREATE VIEW {} AS SELECT count(*) FROM {}", view, table.sql)
@@ -850,6 +1110,11 @@ KINDS: Sequence[Callable[[World, Table], Invented]] = (
     _create_table,
     _drop_table,
     _rename_table,
+    _add_enum_value,
+    _rename_enum_value,
+    _remove_enum_value,
+    _extract_table,
+    _partition_table,
     _sql,
 )
 

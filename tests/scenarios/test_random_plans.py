@@ -46,13 +46,19 @@ COLUMNS = """
 SELECT n.nspname AS schema, c.relname AS table, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
        a.attnotnull AS not_null, d.oid IS NOT NULL AS has_default,
        a.attidentity <> '' OR COALESCE(pg_get_expr(d.adbin, d.adrelid) ~ '^nextval', false) AS counts,
-       (SELECT format('SELECT %I::text FROM %s', r.attname, k.confrelid::regclass)
-        FROM pg_constraint k JOIN pg_attribute r ON r.attrelid = k.confrelid AND r.attnum = k.confkey[1]
-        WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.conkey = ARRAY[a.attnum] LIMIT 1) AS found_in
+       COALESCE(
+         (SELECT format('SELECT %I::text FROM %s', r.attname, k.confrelid::regclass)
+          FROM pg_constraint k JOIN pg_attribute r ON r.attrelid = k.confrelid AND r.attnum = k.confkey[1]
+          WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.conkey = ARRAY[a.attnum] LIMIT 1),
+         CASE WHEN t.typtype = 'e' THEN format('SELECT unnest(enum_range(NULL::%s))::text', t.oid::regtype)
+              WHEN e.typtype = 'e' THEN format('SELECT array[unnest(enum_range(NULL::%s))]::text', e.oid::regtype)
+         END) AS found_in
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type e ON e.oid = t.typelem
 LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'orchestrator')
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+  AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'orchestrator')
 ORDER BY n.nspname, c.relname, a.attnum
 """
 # what has a column's name in its own
@@ -92,7 +98,7 @@ class Column:
     has_default: bool
     counts: bool
     found_in: str | None
-    """A query for the values that it may have, where it refers to another."""
+    """A query for the values that it may have, where it refers to another or is of an enum."""
 
     @property
     def masked(self) -> tuple[str, str]:
@@ -152,9 +158,8 @@ class Application:
         may_be_null = not (column.not_null or column.has_default or column.masked in self._given)
         if may_be_null and self._rng.random() < 0.25:
             return Composed([SQL("NULL")])
-        text: str = LITERALS[column.type](next(self._numbers))
-        if column.found_in is not None:
-            text = self._rng.choice(self._texts(SQL(column.found_in)) or [text])
+        found = self._texts(SQL(column.found_in)) if column.found_in is not None else []
+        text: str = self._rng.choice(found) if found else LITERALS[column.type](next(self._numbers))
         return SQL("CAST({} AS {})").format(Literal(text), SQL(column.type))
 
     def _texts(self, query: Sql) -> list[str]:
@@ -183,6 +188,10 @@ class Trial:
         return frozenset().union(*(each.arbitrary for each in self.invention.changes))
 
     @cached_property
+    def late(self) -> Mask:
+        return frozenset().union(*(each.late for each in self.invention.changes))
+
+    @cached_property
     def given(self) -> Mask:
         return frozenset().union(*(each.given for each in self.invention.changes))
 
@@ -196,6 +205,8 @@ class Trial:
             return "refused"
         if abort_after is not None:
             outcome = self._advance(old, to=abort_after)
+            if outcome == "done" and abort_after is Phase.CONSTRAIN:
+                self._keep()
             self._abort()
             if outcome == "failed":
                 return outcome
@@ -206,7 +217,9 @@ class Trial:
             self._abort()
             return outcome
         assert naive is None, naive
-        new = Application(self.twin, self.rng, self.numbers, self.altered | self.arbitrary, self.given)
+        new = Application(self.twin, self.rng, self.numbers, self.altered | self.arbitrary | self.late, self.given)
+        for statement in (each for change in self.invention.changes for each in change.begins):
+            self._execute(SQL(statement), Phase.CONTRACT)
         self._work(new, Phase.CONTRACT)
         self._do(partial(self.migration.advance, to=Phase.CONTRACT))
         self._require_same()
@@ -233,6 +246,11 @@ class Trial:
         assert self.database.dump() == self.twin.dump()
         self._require_same_rows(self.altered)
 
+    def _keep(self) -> None:
+        with self.twin.connect() as connection:
+            for statement in (each for change in self.invention.changes for each in change.stays):
+                connection.execute(SQL(statement))
+
     def _do(self, work: Callable[[], object]) -> None:
         if self.restless:
             deaths = lives(self.database, self.rng, work)
@@ -248,7 +266,7 @@ class Trial:
         for _ in range(STATEMENTS if code.tables else 0):
             self._execute(code.statement(may_delete=may_delete), phase)
 
-    def _execute(self, statement: Composed, phase: Phase | None) -> None:
+    def _execute(self, statement: SQL | Composed, phase: Phase | None) -> None:
         text = statement.as_string(None)
         with self.database.connect(autocommit=False) as ours, self.twin.connect(autocommit=False) as theirs:
             got, expected = _outcome(ours, statement), _outcome(theirs, statement)
@@ -344,7 +362,7 @@ class Trial:
             assert ours == theirs, (table, [column.name for column in told], ours - theirs, theirs - ours)
 
 
-def _outcome(connection: psycopg.Connection[TupleRow], statement: Composed) -> psycopg.Error | None:
+def _outcome(connection: psycopg.Connection[TupleRow], statement: SQL | Composed) -> psycopg.Error | None:
     try:
         connection.execute(statement)
     except psycopg.Error as error:

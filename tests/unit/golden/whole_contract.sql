@@ -18,6 +18,51 @@ DROP TABLE "sche""ma"."we""ird%1";
 
 -- drop view new"%s, rename we"ird%1 to new"%s
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."new""%s", ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
+DO '
+DECLARE
+  shown pg_catalog.oid := ''"sche""ma"."new""%s"''::pg_catalog.regclass;
+  stored pg_catalog.oid := ''"sche""ma"."we""ird%1"''::pg_catalog.regclass;
+  given record;
+BEGIN
+  FOR given IN
+    WITH acl AS (
+      SELECT c.oid, 0 AS number, c.relacl AS items FROM pg_catalog.pg_class c WHERE c.oid IN (shown, stored)
+      UNION ALL
+      SELECT a.attrelid, v.attnum, a.attacl
+      FROM pg_catalog.pg_attribute v JOIN pg_catalog.pg_attribute a ON a.attname = v.attname
+      WHERE v.attrelid = shown AND v.attnum > 0 AND a.attrelid IN (shown, stored)
+    ), granted AS (
+      -- 1, or 2 with the option to grant it on
+      SELECT acl.number, x.grantee, x.privilege_type AS privilege,
+             COALESCE(max(1 + x.is_grantable::int) FILTER (WHERE acl.oid = shown), 0) AS now,
+             COALESCE(max(1 + x.is_grantable::int) FILTER (WHERE acl.oid = stored), 0) AS before
+      FROM acl CROSS JOIN LATERAL pg_catalog.aclexplode(acl.items) AS x
+      WHERE x.grantee NOT IN (SELECT relowner FROM pg_catalog.pg_class WHERE oid IN (shown, stored))
+      GROUP BY acl.number, x.grantee, x.privilege_type
+    )
+    SELECT g.privilege || COALESCE('' ('' || pg_catalog.quote_ident(a.attname) || '')'', '''') AS what, g.now, g.before,
+           CASE g.grantee WHEN 0 THEN ''PUBLIC'' ELSE g.grantee::pg_catalog.regrole::text END AS role
+    FROM granted g LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = shown AND a.attnum = g.number AND g.number > 0
+    WHERE g.now <> g.before
+  LOOP
+    IF given.now < given.before THEN
+      RAISE EXCEPTION USING ERRCODE = ''object_not_in_prerequisite_state'',
+        MESSAGE = pg_catalog.format(''%s on view "sche""ma"."new""%%s" was revoked from %s, who has it on table "sche""ma"."we""ird%%1": grant it again, and revoke it when the table has its name'', given.what, given.role);
+    END IF;
+    EXECUTE pg_catalog.format(''GRANT %s ON %s TO %s%s'', given.what, ''"sche""ma"."we""ird%1"'', given.role,
+                              CASE given.now WHEN 2 THEN '' WITH GRANT OPTION'' ELSE '''' END);
+  END LOOP;
+  FOR given IN
+    SELECT CASE d.objsubid WHEN 0 THEN pg_catalog.format(''TABLE %s'', ''"sche""ma"."we""ird%1"'')
+           ELSE pg_catalog.format(''COLUMN %s.%I'', ''"sche""ma"."we""ird%1"'', a.attname) END AS what, d.description AS words
+    FROM pg_catalog.pg_description d
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.objoid AND a.attnum = d.objsubid AND d.objsubid > 0
+    WHERE d.classoid = ''pg_catalog.pg_class''::pg_catalog.regclass AND d.objoid = shown
+  LOOP
+    EXECUTE pg_catalog.format(''COMMENT ON %s IS %L'', given.what, given.words);
+  END LOOP;
+END
+';
 DROP VIEW "sche""ma"."new""%s";
 ALTER TABLE "sche""ma"."we""ird%1" RENAME TO "new""%s";
 
