@@ -147,8 +147,6 @@ class DropConstraint(Change):
                     "leave it until contract",
                 )
             )
-        if facts.partitioned and key.partitioned:
-            found.append((f'foreign key "{self.name}" ties two partitioned tables together', "drop it by hand"))
         if not key.owned:
             found.append(
                 (

@@ -329,6 +329,40 @@ def test_a_foreign_key_into_a_partitioned_table(
     assert logs.dump() == before
 
 
+VISITS: LiteralString = """
+CREATE TABLE visits (log int, on_day int) PARTITION BY LIST (on_day);
+CREATE TABLE visits_5 PARTITION OF visits FOR VALUES IN (5);
+CREATE TABLE visits_other PARTITION OF visits DEFAULT;
+INSERT INTO visits VALUES (5, 5), (12, 12);
+"""
+VISIT_OF: LiteralString = "ALTER TABLE visits ADD CONSTRAINT of FOREIGN KEY (log, on_day) REFERENCES logs"
+
+
+@pytest.mark.matrix
+def test_a_foreign_key_between_two_partitioned_tables_comes_with_postgresql_18_and_goes_with_any(
+    logs: Database, create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    logs.execute(VISITS)
+    before = logs.dump()
+    change = "{table: visits, kind: add_foreign_key, name: of, columns: [log, on_day], references: {table: logs}}"
+    run = migration(change, logs, tmp_path)
+    if logs.server_version < 180000:
+        with pytest.raises(PlanRefused, match="are both partitioned"):
+            run.advance(Phase.EXPAND)
+        logs.execute(VISIT_OF)
+    else:
+        expected = create_database()
+        expected.execute(SQL(LOGS + VISITS + VISIT_OF))
+        run.advance(Phase.CONSTRAIN)
+        run.abort()
+        assert logs.dump() == before
+        run.advance(Phase.CONTRACT)
+        assert logs.dump() == expected.dump()
+        assert logs.fetch("SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND NOT convalidated") == [(0,)]
+    migration("{table: visits, kind: drop_constraint, name: of}", logs, tmp_path, name="gone").advance(Phase.CONTRACT)
+    assert logs.dump() == before
+
+
 class Meddler(Reporter):
     """Does something once, when so many steps whose titles begin so are done."""
 
