@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import NoReturn, TypeVar
 
 import psycopg
@@ -23,6 +24,7 @@ from orchestrator.errors import LockNotObtained, NotVerified, PartitionAttached,
 from orchestrator.inspecting import Found, shown
 from orchestrator.journal import store
 from orchestrator.journal.store import StepRow
+from orchestrator.lock_order import lock_statements, rotated
 from orchestrator.program import load_step
 from orchestrator.report import Blocker, Reporter
 from orchestrator.settings import Settings
@@ -278,10 +280,16 @@ class Executor:
             bound = self.settings.lock_timeout_ms
             self.guarded(step.title, position, lambda: self._long(position, step, note, lock_timeout_ms=bound))
         else:
-            self.guarded(step.title, position, lambda: self._short(position, step, note, compared_in))
+            turns = count()
+            self.guarded(step.title, position, lambda: self._short(position, step, note, compared_in, next(turns)))
 
     def _short(
-        self, position: int, step: Statement, note: Callable[[Connection], object], compared_in: Phase | None
+        self,
+        position: int,
+        step: Statement,
+        note: Callable[[Connection], object],
+        compared_in: Phase | None,
+        turn: int,
     ) -> None:
         """One try at a short exclusive step: journal first, so that the lock is held for the DDL and COMMIT alone."""
         # those of all partitions are waited for together, as one, and yet they are several
@@ -301,12 +309,13 @@ class Executor:
                 # should this process be frozen between two statements, the server ends it and frees the lock
                 idle_in_transaction_session_timeout=self.settings.lock_hold_ms,
             )
+            locking = lock_statements(connection, step)
             note(connection)
             # it may be cancelled at any time: all of it is rolled back, and a resumed run does it again
             with self._translated(step, connection, limit_s=limit_ms / 1000) as watched:
                 # the first statements lock tables and their partitions: nobody can attach another one then
                 locked = sum(lock.reach == "tree" for lock in step.locks)
-                for sql in step.sql[:locked]:
+                for sql in rotated([*locking, *step.sql[:locked]], turn):
                     run(connection, self.tagged(sql, position))
                 losses.require_unnoticed(connection, step.losses)
                 if compared_in is not None and locked:

@@ -1,7 +1,6 @@
 """The backfill counts exactly, and survives kills, restarts, lost connections and a table that changes under it."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import LiteralString
 
 import psycopg
@@ -17,7 +16,6 @@ from orchestrator.settings import Settings
 from tests.fixtures.database import CreateRole, Database
 from tests.fixtures.local_server import LocalServer
 from tests.fixtures.locks import blocked_by, holding, wait_until
-from tests.fixtures.processes import StartProcess
 from tests.fixtures.server import StartServer
 from tests.fixtures.shops import (
     HALT,
@@ -30,8 +28,8 @@ from tests.fixtures.shops import (
     OpenHaltingShop,
     OpenShop,
     Shop,
+    ShopOn,
     stocked,
-    write_plan,
 )
 
 TERMINATE_CLAIM: LiteralString = "SELECT pg_terminate_backend(backend_pid) FROM orchestrator.heartbeat"
@@ -243,13 +241,10 @@ class Outage(Interference):
             self._server.start()
 
 
-def test_a_server_that_restarts_is_waited_for(
-    start_server: StartServer, start_process: StartProcess, tmp_path: Path
-) -> None:
+def test_a_server_that_restarts_is_waited_for(start_server: StartServer, shop_on: ShopOn) -> None:
     server = start_server()
-    shop = Shop(Database(server.dsn(), "postgres", server), tmp_path, start_process)
+    shop = shop_on(Database(server.dsn(), "postgres", server))
     stocked(WIDE, "dual_write", PLAN)(shop.database)
-    write_plan(tmp_path / "plans", PLAN)
     shop.set_knobs(stripes=1)
     reporter = Outage(server)
     shop.finish("backfill", reporter)

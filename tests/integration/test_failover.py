@@ -1,7 +1,5 @@
 """A server that crashes, turns read only or is replaced by its standby: `advance` waits for it and goes on."""
 
-from pathlib import Path
-
 import pytest
 from psycopg.sql import SQL
 
@@ -10,20 +8,19 @@ from orchestrator.errors import DatabaseUnreachable
 from tests.fixtures.database import Database
 from tests.fixtures.local_server import LocalServer, database_url
 from tests.fixtures.locks import wait_until
-from tests.fixtures.processes import Process, StartProcess
+from tests.fixtures.processes import Process
 from tests.fixtures.server import StartReplica, StartServer
-from tests.fixtures.shops import PLAN, WIDE, WIDE_ROWS, Interference, Shop, stocked, write_plan
+from tests.fixtures.shops import PLAN, WIDE, WIDE_ROWS, Interference, Shop, ShopOn, stocked
 
 LOST = "lost the connection to the server: trying again"
 REPLAYED = "SELECT replay_lsn = pg_current_wal_lsn() FROM pg_stat_replication"
 
 
-def shop_on(server: LocalServer, folder: Path, start_process: StartProcess, dsn: str | None = None) -> Shop:
-    """A shop before its backfill, on a server of its own."""
+def before_backfill(server: LocalServer) -> Database:
+    """Tables and a run, on a server of their own."""
     database = Database(server.dsn(), "postgres", server)
     stocked(WIDE, "dual_write", PLAN)(database)
-    write_plan(folder / "plans", PLAN)
-    return Shop(Database(dsn or server.dsn(), "postgres", server), folder, start_process)
+    return database
 
 
 def rest(shop: Shop) -> Process:
@@ -47,11 +44,9 @@ def await_losses(runner: Process, number: int) -> None:
 
 
 @pytest.mark.matrix
-def test_a_crash_of_the_server_is_survived(
-    start_server: StartServer, start_orchestrator: StartProcess, tmp_path: Path
-) -> None:
+def test_a_crash_of_the_server_is_survived(start_server: StartServer, shop_on: ShopOn) -> None:
     server = start_server()
-    shop = shop_on(server, tmp_path, start_orchestrator)
+    shop = shop_on(before_backfill(server))
     runner = rest(shop)
     server.stop("immediate")
     await_losses(runner, 2)
@@ -67,11 +62,9 @@ def read_only(server: LocalServer, value: str) -> None:
         connection.execute("SELECT pg_reload_conf()")
 
 
-def test_a_server_that_is_read_only_for_a_while_is_survived(
-    start_server: StartServer, start_orchestrator: StartProcess, tmp_path: Path
-) -> None:
+def test_a_server_that_is_read_only_for_a_while_is_survived(start_server: StartServer, shop_on: ShopOn) -> None:
     server = start_server()
-    shop = shop_on(server, tmp_path, start_orchestrator)
+    shop = shop_on(before_backfill(server))
     runner = rest(shop)
     read_only(server, "on")
     await_losses(runner, 3)
@@ -82,10 +75,10 @@ def test_a_server_that_is_read_only_for_a_while_is_survived(
 
 
 def test_a_server_that_stays_read_only_is_not_waited_for_for_ever(
-    start_server: StartServer, start_orchestrator: StartProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start_server: StartServer, shop_on: ShopOn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = start_server()
-    shop = shop_on(server, tmp_path, start_orchestrator)
+    shop = shop_on(before_backfill(server))
     monkeypatch.setattr(claimed, "RECONNECT_S", 1)
     shop.set_knobs(pause_between_batches_ms=100, stripes=1)
     with pytest.raises(DatabaseUnreachable, match="the database takes no writes: cannot execute "):
@@ -97,10 +90,10 @@ def test_a_server_that_stays_read_only_is_not_waited_for_for_ever(
 
 @pytest.mark.matrix
 def test_a_standby_that_is_promoted_is_gone_on_with(
-    start_server: StartServer, start_replica: StartReplica, start_orchestrator: StartProcess, tmp_path: Path
+    start_server: StartServer, start_replica: StartReplica, shop_on: ShopOn
 ) -> None:
     primary = start_server()
-    shop = shop_on(primary, tmp_path, start_orchestrator)
+    shop = shop_on(before_backfill(primary))
     replica = start_replica(primary)
     # as an application would name them: whichever of the two answers
     both = database_url(
@@ -111,7 +104,7 @@ def test_a_standby_that_is_promoted_is_gone_on_with(
             "port": f"{primary.port},{replica.port}",
         }
     )
-    shop = Shop(Database(both, "postgres", primary), tmp_path, start_orchestrator)
+    shop = shop_on(Database(both, "postgres", primary))
     wait_until(lambda: shop.database.fetch(REPLAYED) == [(True,)], what="the standby has everything")
     runner = rest(shop)
     wait_until(lambda: shop.database.fetch(REPLAYED) == [(True,)], what="the standby has the first batch")

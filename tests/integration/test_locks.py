@@ -1,6 +1,7 @@
 """The lock guard: nobody queues behind us for long, whoever blocks us is named, and giving up leaves nothing behind."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import LiteralString
 
 import pytest
@@ -9,7 +10,7 @@ from psycopg.sql import SQL, Literal
 from orchestrator.journal.store import Progress
 from orchestrator.report import Reporter
 from tests.fixtures.locks import Holder, blocked_by, holding, wait_until
-from tests.fixtures.shops import HALT, WIDE, WIDE_ROWS, OpenHaltingShop, OpenShop, Shop
+from tests.fixtures.shops import HALT, NAME, WIDE, WIDE_ROWS, OpenHaltingShop, OpenShop, Shop
 
 READ_USERS: LiteralString = "LOCK TABLE users IN ACCESS SHARE MODE"
 LOCK_TIMEOUT_MS = 200
@@ -195,6 +196,40 @@ def test_a_reader_of_the_journal_needs_no_lock(open_shop: OpenShop) -> None:
     with holding(shop.database, "LOCK TABLE users IN ACCESS EXCLUSIVE MODE"):
         assert shop.status()["phase"] == "expand"
         assert shop.run("check", "--deploy", "2.3").exit_code == 0
+
+
+TWO_TABLES: LiteralString = """
+CREATE TABLE users (id int PRIMARY KEY);
+CREATE TABLE orders (id int PRIMARY KEY, user_id int);
+"""
+REFERRING = f"""\
+name: {NAME}
+changes:
+  - {{kind: add_foreign_key, table: orders, name: of_user, columns: [user_id], references: {{table: users}}}}
+"""
+
+
+def work_crosswise(shop: Shop, ended: Event) -> None:
+    """Transactions that hold the table that a step takes second, and ask for the first once somebody waits."""
+    with shop.database.connect(autocommit=False) as application, shop.database.connect() as observer:
+        pid = application.info.backend_pid
+        while not ended.is_set():
+            application.execute("LOCK TABLE users IN ROW EXCLUSIVE MODE")
+            wait_until(lambda: ended.is_set() or blocked_by(observer, pid), timeout=30, what="a step waits")
+            application.execute("LOCK TABLE orders IN ROW EXCLUSIVE MODE")
+            application.rollback()
+
+
+def test_an_application_that_always_comes_crosswise_is_met_in_its_own_order(open_shop: OpenShop) -> None:
+    shop, ended = open_shop(TWO_TABLES, at="backfill", plan=REFERRING), Event()
+    with ThreadPoolExecutor(1) as threads:
+        application = threads.submit(work_crosswise, shop, ended)
+        try:
+            result = shop.advance("constrain", env=IMPATIENT | {"ORCHESTRATOR_LOCK_BUDGET_S": "5"})
+        finally:
+            ended.set()
+        application.result()
+    assert result.exit_code == 0, result.stderr
 
 
 class Sizes(Reporter):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import LiteralString
 
 import pytest
@@ -10,9 +9,8 @@ from psycopg.sql import SQL, Literal
 
 from tests.fixtures.database import Database
 from tests.fixtures.locks import wait_until
-from tests.fixtures.processes import StartProcess
 from tests.fixtures.server import StartServer
-from tests.fixtures.shops import PLAN, WIDE, WIDE_ROWS, OpenShop, Shop, stocked, write_plan
+from tests.fixtures.shops import PLAN, WIDE, WIDE_ROWS, OpenShop, Shop, ShopOn, stocked
 
 # two rows a block, so that few rows take several batches
 FILLER: LiteralString = "filler char(3000) DEFAULT 'x'"
@@ -156,7 +154,7 @@ SELECT confirmed_flush_lsn >= %s::pg_lsn FROM pg_replication_slots WHERE slot_na
 
 @pytest.mark.matrix
 def test_the_writes_of_a_publisher_reach_both_columns_of_its_subscriber(
-    start_server: StartServer, start_orchestrator: StartProcess, tmp_path: Path
+    start_server: StartServer, shop_on: ShopOn
 ) -> None:
     server = start_server()
     publisher = Database(server.dsn(), "postgres", server)
@@ -167,9 +165,8 @@ def test_the_writes_of_a_publisher_reach_both_columns_of_its_subscriber(
     # in the same server it has to be there before: CREATE SUBSCRIPTION would wait for itself
     publisher.execute(SLOT)
     stocked(WIDE, "dual_write", PLAN)(subscriber)
-    write_plan(tmp_path / "plans", PLAN)
     subscriber.execute(SUBSCRIBE.format(source=Literal(f"host={server.folder} port={server.port} user=postgres")))
-    shop = Shop(subscriber, tmp_path, start_orchestrator)
+    shop = shop_on(subscriber)
 
     def publish(sql: LiteralString) -> None:
         publisher.execute(sql)

@@ -5,7 +5,6 @@ schema.sql, plan.yaml, expected.sql and workload.yaml; a new kind of change adds
 """
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -98,13 +97,12 @@ def _step_aside(database: Database, holder: Holder, ended: Event) -> None:
     holder.rollback()
 
 
-@pytest.mark.matrix
+@pytest.mark.matrix(share=0.3)
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_no_statement_fails_and_no_value_is_lost_from_plan_to_contract(
     folder: Path, create_database: CreateDatabase, orchestrator_here: Orchestrator, tmp_path: Path, rng: Random
 ) -> None:
     database, expected = create_database(init), create_database()
-    _spare_time(folder, database.server_version // 10_000)
     database.execute(sql(folder / "schema.sql"))
     expected.execute(sql(folder / "expected.sql"))
     before = _left_by_an_abort(folder, create_database) or database.dump()
@@ -145,16 +143,6 @@ def test_no_statement_fails_and_no_value_is_lost_from_plan_to_contract(
         assert database.dump() == expected.dump()
         assert workload.new.read(database) == ledger.rows
         assert traffic.slowest_s <= BOUND_S, f"{traffic.slowest} took {traffic.slowest_s:.1f} s"
-
-
-def _spare_time(folder: Path, major: int) -> None:
-    """All run on the newest version, and each on one of the older two; ORCHESTRATOR_TEST_SCENARIOS=all: on both."""
-    if (
-        major in (14, 15)
-        and FOLDERS.index(folder) % 2 != major % 2
-        and not os.environ.get("ORCHESTRATOR_TEST_SCENARIOS")
-    ):
-        pytest.skip("runs on the other of 14 and 15")
 
 
 def _left_by_an_abort(folder: Path, create_database: CreateDatabase) -> str | None:

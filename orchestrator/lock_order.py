@@ -1,0 +1,48 @@
+"""The order in which a step takes its locks, where it takes several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from orchestrator.database import fetch
+from phases.step import LockMode, Statement
+
+T = TypeVar("T")
+
+# LOCK TABLE is for owners; what refers to somebody else's table locks that by itself
+OURS = """
+SELECT each.relation
+FROM pg_catalog.unnest(%(relations)s::text[]) AS each (relation)
+JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(each.relation)
+WHERE c.relkind IN ('r', 'p') AND pg_catalog.pg_has_role(c.relowner, 'USAGE')
+"""
+_STRENGTH = list(LockMode)
+
+
+def lock_statements(connection: Connection, step: Statement) -> list[str]:
+    """Statements that take the locks of a step before it does anything; none, where it takes but one.
+
+    ONLY: a lock on a tree of partitions is taken by the step's own first statements, from the top down.
+    """
+    modes: dict[str, LockMode] = {}
+    for lock in step.locks:
+        if lock.reach == "tree":
+            return []
+        modes[lock.relation] = max(modes.get(lock.relation, lock.mode), lock.mode, key=_STRENGTH.index)
+    if len(modes) < 2:
+        return []
+    ours = {row["relation"] for row in fetch(connection, OURS, {"relations": list(modes)})}
+    return [f"LOCK TABLE ONLY {relation} IN {mode} MODE" for relation, mode in modes.items() if relation in ours]
+
+
+def rotated(statements: Sequence[T], turn: int) -> list[T]:
+    """Another one comes first each time.
+
+    A transaction of the application that holds one table and asks for another is met crosswise by whoever takes them in
+    the other order, and we are the one that gives way. Where most of them are like that, no number of tries would help.
+    """
+    first = turn % max(1, len(statements))
+    return [*statements[first:], *statements[:first]]
