@@ -19,6 +19,7 @@ from orchestrator.changes import Change
 from orchestrator.errors import IllegalTransition, RunNotFound
 from orchestrator.journal.states import Status
 from orchestrator.plan import Plan
+from orchestrator.table_names import split_table
 from phases.step import Phase
 from tests.fixtures.database import Administrator, CreateDatabase, Database
 from tests.fixtures.facts import Rows, rows
@@ -124,7 +125,8 @@ class Rehearsal:
         assert database.dump() in self.schemas_before, where
         assert self.workload.old.read(database) == self.read_before, where
         # a null that was filled stays filled
-        named = [each.table for each in self.plan.changes if isinstance(each, Change) and each.kind == "set_not_null"]
+        fills = [each for each in self.plan.changes if isinstance(each, Change) and each.kind == "set_not_null"]
+        named = [split_table(each.table).name for each in fills]
         filled = {table for (table,) in database.fetch(WITH_PARTITIONS, [named])}
         before, after = self.rows_before, rows(database)
         assert before.keys() == after.keys(), where
