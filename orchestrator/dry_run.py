@@ -19,7 +19,7 @@ from orchestrator.errors import LockNotObtained, StoppedOnRequest
 from orchestrator.inspecting import Failure, Found
 from orchestrator.program import Program
 from orchestrator.watch import CANCELLED
-from phases import inspection
+from phases import inspection, moving
 from phases.delta import Delta
 from phases.sql import catalog_sql, qualified, shown, text
 from phases.step import Inspect
@@ -80,7 +80,8 @@ def check_data(context: Context, program: Program) -> list[Finding]:
 def _looks(delta: Delta) -> list[_Look]:
     if delta.create:
         return []
-    stopping, telling = (*inspection.trial(delta), *inspection.foreseen(delta)), inspection.round_trips(delta)
+    stopping = (*inspection.trial(delta), *inspection.foreseen(delta), *moving.foreseen(delta))
+    telling = inspection.round_trips(delta)
     return [*(_Look(step, stops=True) for step in stopping), *(_Look(step, stops=False) for step in telling)]
 
 

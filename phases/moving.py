@@ -23,7 +23,7 @@ from phases.dual_write import ENABLE_ALWAYS, compared
 from phases.expand import create_table
 from phases.names import truncating
 from phases.sql import lock, names, qualified, text
-from phases.step import AwaitSnapshots, Batches, Insertion, Inspect, Lock, LockMode, Statement, Step, Verify
+from phases.step import AwaitSnapshots, Batches, Insertion, Inspect, Lock, LockMode, Rows, Statement, Step, Verify
 from phases.sync import DIFFERENT, GIVEN, MISSING, SAME, all_of, of_row
 from phases.take_over import LOCK_TABLE, REQUIRE, require_trigger
 
@@ -222,7 +222,7 @@ END
 """
 )
 # from a table of the application's own: what the statement has not written says nothing, as it may not be copied yet.
-# A row that comes without values takes those that the source has, and waits for who is just writing them
+# A row that comes without a value takes the one that the source has, and waits for who is just writing it
 BACK_BESIDE = SQL(
     """
 #variable_conflict use_column
@@ -241,6 +241,11 @@ BEGIN
     UPDATE {target} AS there SET {taken} FROM {source} AS here
     WHERE {is_here} AND {is_there} AND NOT ({nothing_here});
   ELSE
+    IF TG_OP = 'INSERT' AND {some_missing} THEN
+{lock_new}
+      UPDATE {target} AS there SET {completed} FROM {source} AS here
+      WHERE {is_here} AND {is_there} AND {differ_completed};
+    END IF;
     SELECT {differ} INTO apart FROM {source} AS here WHERE {is_here};
     IF apart THEN
 {lock_new}
@@ -317,6 +322,7 @@ KEPT = SQL(
     "CASE WHEN {op} = 'UPDATE' AND NOT {key_changed} AND {unchanged} OR {op} = 'INSERT' AND {missing}"
     " THEN {stored} ELSE {given} END"
 )
+COMPLETED = SQL("CASE WHEN {missing} THEN {here} ELSE {there} END")
 ASSIGN_CHANGED = SQL("{column} = CASE WHEN {op} = 'UPDATE' AND {unchanged} THEN {stored} ELSE {given} END")
 FILLED = SQL("CASE WHEN {op} = 'UPDATE' AND {unchanged} AND {has_value} THEN {stored} ELSE {given} END")
 # a subquery that gives a value: EXISTS could become a join, which would read all of the other table for every batch
@@ -499,13 +505,19 @@ def _verify_homes(delta: Delta, move: Move) -> Verify:
     return replace(found, title=title, differs=text(_homeless(move)))
 
 
+def foreseen(delta: Delta) -> Iterator[Inspect]:
+    """What expand will look for, asked before the run."""
+    for move in delta.moves:
+        if move.create is None:
+            yield _look_for_homeless(delta, move)
+
+
 def _look_for_homeless(delta: Delta, move: Move) -> Inspect:
-    rows = HOMELESS_ROWS.format(
-        keys=names(delta.key) if delta.key else SQL("ctid"), table=qualified(delta.table), homeless=_homeless(move)
-    )
+    keys, homeless = _list(delta.key or ("ctid",), "new"), _homeless(move)
     return Inspect(
         title=f"look for values that have no row in {move.table.name}",
-        sql=text(rows),
+        sql=text(HOMELESS_ROWS.format(keys=keys, table=qualified(delta.table), homeless=homeless)),
+        rows=Rows(table=text(qualified(delta.table)), keys=text(keys), condition=text(homeless)),
         locks=_both(LockMode.ACCESS_SHARE, delta.table, move.table),
     )
 
@@ -744,6 +756,8 @@ def _back(source: Table, move: Move) -> dict[str, Composable]:
     is_here = _equal((move.key_here, "here"), (move.key_there, "new"))
     was_here = _equal((move.key_here, "here"), (move.key_there, "old"))
     given = of_row(move.there) if move.create else [_kept(move, pair) for pair in move.columns]
+    stored = zip(of_row(move.here, "here"), of_row(move.there, "there"), strict=True)
+    completed = [COMPLETED.format(missing=MISSING.format(there), here=here, there=there) for here, there in stored]
     awaited = AWAITED.format(source=Literal(text(qualified(source))), target=Literal(text(qualified(move.table))))
     return {
         "source": qualified(source),
@@ -762,6 +776,9 @@ def _back(source: Table, move: Move) -> dict[str, Composable]:
         "nulls": _assigned(move.here, [SQL("NULL")] * len(move.here)),
         "nothing_here": all_of(MISSING, of_row(move.here, "here")),
         "taken": _assigned(move.there, of_row(move.here, "here")),
+        "some_missing": SQL("({})").format(SQL(" OR ").join(map(MISSING.format, of_row(move.there)))),
+        "completed": _assigned(move.there, completed),
+        "differ_completed": DIFFERENT.format(a=_list(move.there, "there"), b=SQL(", ").join(completed)),
         "given": _assigned(move.here, given),
         "differ": DIFFERENT.format(a=_list(move.here, "here"), b=SQL(", ").join(given)),
         "left_there": LEFT.format(

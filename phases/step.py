@@ -346,6 +346,11 @@ class Batches:
     op: Literal["batches"] = "batches"
     lock_class: LockClass = field(default=LockClass.LONG, init=False)
 
+    @property
+    def verb(self) -> str:
+        """What happens to a row."""
+        return "copied" if self.insertion else "deleted" if self.deletes else "updated"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verify:
@@ -365,6 +370,11 @@ class Verify:
     undo: tuple[Undo, ...] = ()
     op: Literal["verify"] = "verify"
     lock_class: LockClass = field(default=LockClass.LONG, init=False)
+
+    @property
+    def verb(self) -> str:
+        """What happens to a row that differs."""
+        return self.repair.verb if self.repair else "updated"
 
 
 @dataclass(frozen=True, kw_only=True)

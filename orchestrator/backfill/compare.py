@@ -140,8 +140,8 @@ class Compare:
         except DBAPIError as error:
             self._cut_short(error)
             raise StepFailed(
-                f"{self._step.title}: a row of block {block} of {worker.window.name} cannot be updated within "
-                f"{self._timeout_ms} ms",
+                f"{self._step.title}: a row of block {block} of {worker.window.name} cannot be {self._step.verb} "
+                f"within {self._timeout_ms} ms",
                 f"look at triggers and at the size of its rows; allow more with a larger deadlock_timeout; "
                 f"then: {worker.executor.again}",
             ) from error

@@ -185,7 +185,7 @@ class Crew(AbstractContextManager["Crew"]):
             return
         listing = "".join(f"\n  {row}" for row in rows[:10])
         raise StepFailed(
-            f"{self.step.title}: {len(rows)} rows cannot be updated, more than max_bad_rows allows:{listing}",
+            f"{self.step.title}: {len(rows)} rows cannot be {self.step.verb}, more than max_bad_rows allows:{listing}",
             f"put them right, or allow more with: orchestrator set {self.executor.name} max_bad_rows=…; "
             f"then: {self.executor.again}",
         )

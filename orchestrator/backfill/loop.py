@@ -53,7 +53,7 @@ def _verified(executor: Executor, position: int, step: Verify, cuts: Cuts) -> bo
     progress, keys = _sums(executor, position)
     bad = suspects.still_open(executor, position, step.table, step.differs) if step.repair is not None else []
     if bad:
-        cuts.next_pass(f"{len(bad)} rows cannot be updated", keys=[str(row) for row in bad[:SAMPLE]], anew=True)
+        cuts.next_pass(f"{len(bad)} rows cannot be {step.verb}", keys=[str(row) for row in bad[:SAMPLE]], anew=True)
         raise _unresolved(executor, step, bad)
     if progress.pass_differences == 0:
         return True
@@ -93,8 +93,7 @@ def _finish(executor: Executor, position: int, step: Batches | Verify) -> None:
     with executor.engine.begin() as connection:
         executor.claim.fence(connection)
         store.update_progress(connection, executor.claim.run_id, position, finished_at=progress.updated_at)
-        verb = "copied" if isinstance(step, Batches) and step.insertion else "updated"
-        done = f"rows {verb}: {progress.rows:,}" if progress.rows else f"differences: {progress.differences:,}"
+        done = f"rows {step.verb}: {progress.rows:,}" if progress.rows else f"differences: {progress.differences:,}"
         store.add_event(
             connection,
             executor.claim.run_id,
@@ -107,6 +106,6 @@ def _finish(executor: Executor, position: int, step: Batches | Verify) -> None:
 def _unresolved(executor: Executor, step: Verify, bad: list[BadRow]) -> StepFailed:
     listing = "".join(f"\n  {row}" for row in bad[:SAMPLE])
     return StepFailed(
-        f"{step.title}: {len(bad)} rows cannot be updated:{listing}",
+        f"{step.title}: {len(bad)} rows cannot be {step.verb}:{listing}",
         f"put these rows right, then: {executor.again}",
     )

@@ -120,9 +120,9 @@ def _record(worker: Worker, tid: str, error: DBAPIError) -> None:
             message=message,
         )
         if new:
-            said = f"{name} row {key} cannot be updated: {message} ({state})"
+            said = f"{name} row {key} cannot be {worker.step.verb}: {message} ({state})"
             store.add_event(batch.connection, worker.claim.run_id, "bad_row", said, detail={"keys": [key]})
-    worker.crew.found_bad_row(f"{name} row {key} cannot be updated: {message}", new=new)
+    worker.crew.found_bad_row(f"{name} row {key} cannot be {worker.step.verb}: {message}", new=new)
 
 
 def still_open(executor: Executor, position: int, table: str, differs: str) -> list[BadRow]:

@@ -233,8 +233,8 @@ class Update:
         executor = self._worker.executor
         if 2**self._heavy >= MOST_PARTS:
             raise StepFailed(
-                f"{self._step.title}: a few rows of block {span.first} of {self._worker.window.name} cannot be updated "
-                f"within {self._worker.timeout_ms(self._worker.target_ms)} ms",
+                f"{self._step.title}: a few rows of block {span.first} of {self._worker.window.name} "
+                f"cannot be {self._step.verb} within {self._worker.timeout_ms(self._worker.target_ms)} ms",
                 f"look at triggers and at the size of these rows; allow more with: orchestrator set "
                 f"{executor.name} target_batch_ms=700, or with a larger deadlock_timeout; then: {executor.again}",
             ) from error

@@ -6,6 +6,7 @@ from typing import LiteralString
 import pytest
 from psycopg.sql import SQL
 
+from orchestrator.dry_run import check_data
 from orchestrator.errors import NotVerified, PlanRefused, StepFailed
 from orchestrator.plan import parse
 from orchestrator.planning import make_program
@@ -148,10 +149,14 @@ def test_a_value_that_changes_with_the_key_arrives_where_a_foreign_key_takes_the
     assert users(database)[-1] == profiles(database)[-1] == (9, bio, "f1")
 
 
-def test_a_row_that_comes_with_one_value_takes_the_other(create_database: CreateDatabase, tmp_path: Path) -> None:
+@pytest.mark.parametrize("bio", ["new", "one"])
+def test_a_row_that_comes_with_one_value_takes_the_other(
+    create_database: CreateDatabase, tmp_path: Path, bio: str
+) -> None:
     database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN)
-    database.execute("DELETE FROM profiles WHERE user_id = 1; INSERT INTO profiles VALUES (1, 'dark', 'new')")
-    assert users(database)[0] == profiles(database)[0] == (1, "new", "f1")
+    database.execute("DELETE FROM profiles WHERE user_id = 1")
+    database.execute("INSERT INTO profiles VALUES (1, 'dark', %s)", [bio])
+    assert users(database)[0] == profiles(database)[0] == (1, bio, "f1")
 
 
 @pytest.mark.parametrize(
@@ -192,6 +197,18 @@ def test_contract_drops_no_value_that_came_between_look_and_drop_and_has_no_row_
     database.execute("INSERT INTO profiles VALUES (7, 'dark')")
     migration.advance(Phase.CONTRACT)
     assert profiles(database)[-1] == (7, "seven", None)
+
+
+def test_a_value_without_a_row_there_is_foreseen(create_database: CreateDatabase) -> None:
+    database = create_database()
+    database.execute(SQL(TABLES + "DELETE FROM profiles WHERE user_id > 1"))
+    program, _ = make_program(context_of(database), parse(PLAN, "plan"))
+    [finding] = [each for each in check_data(context_of(database), program) if not each.silent]
+    assert (finding.stops, finding.title, finding.keys) == (
+        True,
+        "look for values that have no row in profiles",
+        ("id=3",),
+    )
 
 
 def test_an_abort_refuses_to_take_away_what_only_the_other_table_has(

@@ -130,6 +130,50 @@ BEGIN
     UPDATE "public"."select" AS there SET "the""re%" = "here"."it''s" FROM "sche""ma"."we""ird%1" AS here
     WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND "there"."k""ey" OPERATOR(pg_catalog.=) "new"."k""ey" AND NOT ("here"."it''s" IS NOT DISTINCT FROM NULL);
   ELSE
+    IF TG_OP = ''INSERT'' AND ("new"."the""re%" IS NOT DISTINCT FROM NULL) THEN
+      held := true;
+      PERFORM FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" FOR NO KEY UPDATE SKIP LOCKED;
+      IF NOT FOUND THEN
+        LOOP
+          BEGIN
+            PERFORM pg_catalog.set_config(
+              ''lock_timeout'',
+              (100 + (extract(epoch FROM pg_catalog.clock_timestamp() - since) * 500)::pg_catalog.int4)::text,
+              true
+            );
+            PERFORM FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" FOR NO KEY UPDATE;
+            PERFORM pg_catalog.set_config(''lock_timeout'', patience, true);
+            EXIT;
+          EXCEPTION WHEN lock_not_available THEN
+            IF patience::interval > ''0'' AND pg_catalog.clock_timestamp() - since > patience::interval THEN
+              RAISE;
+            END IF;
+          END;
+          IF EXISTS (
+            WITH RECURSIVE locks AS MATERIALIZED (SELECT * FROM pg_catalog.pg_locks), behind AS (
+              SELECT pg_catalog.pg_backend_pid() AS pid
+              UNION
+              SELECT waits.pid FROM behind JOIN locks AS has ON has.pid = behind.pid AND has.granted
+              JOIN locks AS waits ON NOT waits.granted AND waits.pid <> has.pid AND waits.locktype = has.locktype
+              WHERE (behind.pid <> pg_catalog.pg_backend_pid()
+                     OR EXISTS (SELECT FROM locks AS theirs WHERE theirs.pid = waits.pid AND theirs.locktype = ''tuple''
+                                AND theirs.relation = ''"public"."select"''::pg_catalog.regclass))
+                AND (has.locktype = ''transactionid'' AND waits.transactionid = has.transactionid
+                     OR has.locktype = ''tuple'' AND (waits.database, waits.relation, waits.page, waits.tuple)
+                                                 = (has.database, has.relation, has.page, has.tuple))
+            )
+            SELECT FROM behind JOIN locks AS hands ON hands.pid = behind.pid AND hands.granted
+            WHERE behind.pid <> pg_catalog.pg_backend_pid() AND hands.locktype = ''relation''
+              AND hands.relation = ''"sche""ma"."we""ird%1"''::pg_catalog.regclass AND hands.mode IN (''RowShareLock'', ''RowExclusiveLock'')
+          ) THEN
+            held := false;
+            EXIT;
+          END IF;
+        END LOOP;
+      END IF;
+      UPDATE "public"."select" AS there SET "the""re%" = CASE WHEN "there"."the""re%" IS NOT DISTINCT FROM NULL THEN "here"."it''s" ELSE "there"."the""re%" END FROM "sche""ma"."we""ird%1" AS here
+      WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey" AND "there"."k""ey" OPERATOR(pg_catalog.=) "new"."k""ey" AND pg_catalog.record_image_ne(ROW("there"."the""re%"), ROW(CASE WHEN "there"."the""re%" IS NOT DISTINCT FROM NULL THEN "here"."it''s" ELSE "there"."the""re%" END));
+    END IF;
     SELECT pg_catalog.record_image_ne(ROW("here"."it''s"), ROW(CASE WHEN "ba""ck"."tg_op" = ''UPDATE'' AND NOT pg_catalog.record_image_ne(ROW("new"."k""ey"), ROW("old"."k""ey")) AND pg_catalog.record_image_eq(ROW("new"."the""re%"), ROW("old"."the""re%")) OR "ba""ck"."tg_op" = ''INSERT'' AND "new"."the""re%" IS NOT DISTINCT FROM NULL THEN "here"."it''s" ELSE "new"."the""re%" END)) INTO apart FROM "sche""ma"."we""ird%1" AS here WHERE "here"."order" OPERATOR(pg_catalog.=) "new"."k""ey";
     IF apart THEN
       held := true;

@@ -180,4 +180,4 @@ ALTER TABLE "sche""ma"."we""ird%1" DROP CONSTRAINT IF EXISTS "lo""ose";
 
 -- look for values that have no row in select
 -- long, harmless: ACCESS SHARE on "sche""ma"."we""ird%1", ACCESS SHARE on public.select
-SELECT ctid FROM "sche""ma"."we""ird%1" AS new WHERE NOT ("new"."it's" IS NOT DISTINCT FROM NULL) AND (SELECT true FROM "public"."select" AS other WHERE "other"."k""ey" OPERATOR(pg_catalog.=) "new"."order") IS NULL LIMIT 10; -- must find no row
+SELECT "new"."ctid" FROM "sche""ma"."we""ird%1" AS new WHERE NOT ("new"."it's" IS NOT DISTINCT FROM NULL) AND (SELECT true FROM "public"."select" AS other WHERE "other"."k""ey" OPERATOR(pg_catalog.=) "new"."order") IS NULL LIMIT 10; -- must find no row
