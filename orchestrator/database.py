@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import psycopg
@@ -31,9 +32,11 @@ _RAW = {"no_parameters": True}
 """Without it psycopg would read a `%` in a name as a placeholder."""
 
 
+@lru_cache(maxsize=8)
 def engine(dsn: str, *, application_name: str = "orchestrator") -> Engine:
     """An engine for a few transactions, through a pooler or not. See `_connect` for what `dsn` may be.
 
+    It keeps no connection, and is kept itself: SQLAlchemy asks the server some questions for each new one.
     READ COMMITTED whatever the role's default: a batch that waits for a row must then see its newest version.
     """
     return _engine(lambda: _connect(dsn, application_name), NullPool)
