@@ -141,7 +141,7 @@ class Update:
         statement = write(self._step, table=self._table, rows=rows, unlocked=span.unlocked)
         remaining = COUNT.format(table=self._table, range=rows)
         worker.wait_for_turn()
-        with worker.batch(timeout_ms=worker.timeout_ms(self._pace.target_ms)) as batch:
+        with worker.batch(timeout_ms=self._timeout_ms) as batch:
             updated = worker.send(batch, text(statement))
             hot = worker.expect(batch)
             left = worker.read(batch, text(remaining))[0]["rows"] if span.unlocked else 0
@@ -164,6 +164,13 @@ class Update:
         self._pace.took(milliseconds, span.blocks if whole or milliseconds > self._pace.target_ms else 0)
         if awaited:
             self._pace.awaited()
+
+    @property
+    def _timeout_ms(self) -> int:
+        """What a batch may take: about a row by itself, of which nothing can be halved, all that is safe."""
+        worker = self._worker
+        alone = 2**self._heavy >= MOST_PARTS
+        return worker.timeout_ms(worker.executor.deadlock_timeout_ms if alone else self._pace.target_ms)
 
     @property
     def _table(self) -> Composable:
@@ -221,7 +228,7 @@ class Update:
     def _cut_short(self, error: DBAPIError) -> None:
         self._worker.check()
         watched = self._worker.claim.last_watched
-        if watched is not None and watched.elapsed_s * 1000 < self._worker.timeout_ms(self._pace.target_ms):
+        if watched is not None and watched.elapsed_s * 1000 < self._timeout_ms:
             raise StoppedOnRequest(
                 f"{self._step.title}: a batch was cancelled by somebody with pg_cancel_backend",
                 f"go on with: {self._worker.executor.again}",
@@ -234,9 +241,9 @@ class Update:
         if 2**self._heavy >= MOST_PARTS:
             raise StepFailed(
                 f"{self._step.title}: a few rows of block {span.first} of {self._worker.window.name} "
-                f"cannot be {self._step.verb} within {self._worker.timeout_ms(self._worker.target_ms)} ms",
-                f"look at triggers and at the size of these rows; allow more with: orchestrator set "
-                f"{executor.name} target_batch_ms=700, or with a larger deadlock_timeout; then: {executor.again}",
+                f"cannot be {self._step.verb} within {self._timeout_ms} ms",
+                "look at triggers and at the size of these rows, or allow more with a larger deadlock_timeout; then: "
+                f"{executor.again}",
             ) from error
         self._heavy += 1
 
