@@ -7,6 +7,7 @@ import pytest
 
 pytest_plugins = [
     "tests.fixtures.server",
+    "tests.fixtures.matrix",
     "tests.fixtures.database",
     "tests.fixtures.processes",
     "tests.fixtures.in_process",
@@ -40,17 +41,3 @@ def pytest_report_header(config: pytest.Config) -> str:
 def rng(request: pytest.FixtureRequest) -> random.Random:
     """Random choices that depend on the seed and the test's name only, whichever tests ran before."""
     return random.Random(f"{request.config.option.seed} {request.node.nodeid}")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `-m matrix` a session draws its share of the many that are alike; ORCHESTRATOR_TEST_MATRIX=all: all."""
-    if config.option.markexpr != "matrix" or os.environ.get("ORCHESTRATOR_TEST_MATRIX") == "all":
-        return
-    left = [item for item in items if random.Random(f"{config.option.seed} {item.nodeid}").random() >= _share(item)]
-    config.hook.pytest_deselected(items=left)
-    items[:] = [item for item in items if item not in left]
-
-
-def _share(item: pytest.Item) -> float:
-    marker = item.get_closest_marker("matrix")
-    return float(marker.kwargs.get("share", 1)) if marker else 1

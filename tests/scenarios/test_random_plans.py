@@ -34,7 +34,7 @@ from tests.fixtures.runs import Migration, init
 from tests.scenarios.inventions import LITERALS, Invention, inventions
 
 PLANS = int(os.environ.get("ORCHESTRATOR_TEST_PLANS", "0"))
-FEW = 5
+FEW = 3
 PARTS = 2
 """Tests that can run at the same time."""
 STATEMENTS = 3
