@@ -214,7 +214,7 @@ CONVERSIONS = (
 )
 
 
-@pytest.mark.matrix(share=0.3)
+@pytest.mark.matrix
 @pytest.mark.parametrize("conversion", CONVERSIONS, ids=lambda conversion: conversion.name)
 def test_a_column_has_under_its_new_type_what_it_had(
     conversion: Conversion, create_database: CreateDatabase, tmp_path: Path

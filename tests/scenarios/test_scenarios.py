@@ -97,7 +97,7 @@ def _step_aside(database: Database, holder: Holder, ended: Event) -> None:
     holder.rollback()
 
 
-@pytest.mark.matrix(share=0.3)
+@pytest.mark.matrix
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_no_statement_fails_and_no_value_is_lost_from_plan_to_contract(
     folder: Path, create_database: CreateDatabase, orchestrator_here: Orchestrator, tmp_path: Path, rng: Random

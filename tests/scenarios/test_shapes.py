@@ -35,7 +35,7 @@ def _rename_not_null(database: Database, rename: Rename) -> None:
         database.execute(RENAME_CONSTRAINT.format(table=table, name=Identifier(old), new=Identifier(new)))
 
 
-@pytest.mark.matrix(share=0.3)
+@pytest.mark.matrix
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
 def test_a_successor_has_what_the_column_had(shape: Shape, create_database: CreateDatabase, tmp_path: Path) -> None:
     database, twin = create_database(init), create_database()
