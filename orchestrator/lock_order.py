@@ -25,14 +25,14 @@ _STRENGTH = list(LockMode)
 def lock_statements(connection: Connection, step: Statement) -> list[str]:
     """Statements that take the locks of a step before it does anything; none, where it takes but one.
 
-    ONLY: a lock on a tree of partitions is taken by the step's own first statements, from the top down.
+    Besides those of whole trees of partitions, which its own first statements take, from the top down.
     """
     modes: dict[str, LockMode] = {}
+    trees = {lock.relation for lock in step.locks if lock.reach == "tree"}
     for lock in step.locks:
-        if lock.reach == "tree":
-            return []
-        modes[lock.relation] = max(modes.get(lock.relation, lock.mode), lock.mode, key=_STRENGTH.index)
-    if len(modes) < 2:
+        if lock.relation not in trees:
+            modes[lock.relation] = max(modes.get(lock.relation, lock.mode), lock.mode, key=_STRENGTH.index)
+    if len(modes) + len(trees) < 2:
         return []
     ours = {row["relation"] for row in fetch(connection, OURS, {"relations": list(modes)})}
     return [f"LOCK TABLE ONLY {relation} IN {mode} MODE" for relation, mode in modes.items() if relation in ours]

@@ -202,6 +202,11 @@ TWO_TABLES: LiteralString = """
 CREATE TABLE users (id int PRIMARY KEY);
 CREATE TABLE orders (id int PRIMARY KEY, user_id int);
 """
+WITH_PARTITIONS: LiteralString = """
+CREATE TABLE users (id int PRIMARY KEY);
+CREATE TABLE orders (id int PRIMARY KEY, user_id int) PARTITION BY HASH (id);
+CREATE TABLE orders_all PARTITION OF orders FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+"""
 REFERRING = f"""\
 name: {NAME}
 changes:
@@ -220,8 +225,11 @@ def work_crosswise(shop: Shop, ended: Event) -> None:
             application.rollback()
 
 
-def test_an_application_that_always_comes_crosswise_is_met_in_its_own_order(open_shop: OpenShop) -> None:
-    shop, ended = open_shop(TWO_TABLES, at="backfill", plan=REFERRING), Event()
+@pytest.mark.parametrize("tables", [TWO_TABLES, WITH_PARTITIONS], ids=["two tables", "one of them partitioned"])
+def test_an_application_that_always_comes_crosswise_is_met_in_its_own_order(
+    open_shop: OpenShop, tables: LiteralString
+) -> None:
+    shop, ended = open_shop(tables, at="backfill", plan=REFERRING), Event()
     with ThreadPoolExecutor(1) as threads:
         application = threads.submit(work_crosswise, shop, ended)
         try:
