@@ -16,10 +16,10 @@ from orchestrator.plan import Plan
 from orchestrator.program import Placed, Program
 from orchestrator.succession import listed
 from orchestrator.unfolding import unfolded
-from phases import STEPS
 from phases.delta import Delta, NewColumn, NewEnum, Table, TableColumn
 from phases.sql import text
 from phases.step import BuildIndex, BuildIndexTree, BuildLeafIndexes, Inspect, Phase, Reindex, Statement, Step, Verify
+from phases.steps import STEPS
 from phases.together import joined
 
 Refusal = tuple[str, str]

@@ -8,9 +8,9 @@ import pytest
 
 from orchestrator import runner
 from orchestrator.errors import NotVerified, PlanRefused, StepFailed
-from phases import STEPS
 from phases.delta import Delta, NotNull, Proof, Table
 from phases.step import Phase, Statement
+from phases.steps import STEPS
 from tests.fixtures.database import CreateDatabase, Database
 from tests.fixtures.runs import Migration, init
 

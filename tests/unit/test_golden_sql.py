@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from phases import STEPS, index_tree, key_tree
+from phases import index_tree, key_tree
 from phases.delta import Delta, Table
 from phases.sql import catalog_sql, text
 from phases.step import (
@@ -33,6 +33,7 @@ from phases.step import (
     Undo,
     Verify,
 )
+from phases.steps import STEPS
 from phases.writes import write
 from tests.unit.deltas import hostile, partitioned, plain, relabelled, retyped, whole, with_partitions
 
