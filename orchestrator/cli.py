@@ -263,7 +263,8 @@ def plan(
     context = _context(quiet=quiet or json)
     if refresh:
         run = runner.refresh(context, name)
-        typer.echo(f'the phases of run "{run.name}" that have not begun were compiled again')
+        text = f'the phases of run "{run.name}" that have not begun were compiled again'
+        _print(render.run_json(run), json=json, text=text)
         return
     wanted, program, catalog = planning.preview(context, name)
     if check_data:
@@ -336,6 +337,7 @@ def work(
     workers: Annotated[
         int, typer.Option(min=1, max=64, envvar="ORCHESTRATOR_WORKERS", help="workers of this process")
     ] = 1,
+    json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
     """Help with the backfill of a run that is advanced elsewhere. May begin and end at any time, on any machine.
@@ -346,7 +348,8 @@ def work(
     """
     from orchestrator import work as helper
 
-    typer.echo(helper.work(_context(quiet=quiet), name, workers=workers))
+    ended = helper.work(_context(quiet=quiet or json), name, workers=workers)
+    _print({"name": name, "ended": ended}, json=json, text=ended)
 
 
 @app.command()
@@ -521,8 +524,8 @@ def abort(
 
     context = _context(quiet=quiet or json)
     if withdraw:
-        runner.withdraw(context, name)
-        typer.echo(f"{name} is withdrawn: check no longer counts it")
+        run = runner.withdraw(context, name)
+        _print(render.run_json(run), json=json, text=f"{name} is withdrawn: check no longer counts it")
         return
     run = runner.abort(context, name, take_over=take_over, confirm_loss=confirm_loss)
     typer.echo(render.as_json(render.run_json(run)) if json else f"{run.name}: {run.status}")
@@ -549,7 +552,7 @@ def history(
         from orchestrator.plot import plot as draw
 
         draw(context, name, plot)
-        typer.echo(plot)
+        _print({"name": name, "file": str(plot)}, json=json, text=str(plot))
         return
     with journal(context) as connection:
         run = require_run(connection, name)

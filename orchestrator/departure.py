@@ -57,9 +57,6 @@ def table_refusals_of(facts: TableFacts) -> Iterator[Refusal]:
     """What stands against dropping a table."""
     yield from table_refusals(facts)
     yield from table_users(facts)
-    for key in facts.foreign_keys:
-        if key.partitioned and facts.partitioned:
-            yield f'foreign key "{key.name}" ties two partitioned tables together', "drop it first"
     for own in facts.own:
         if own.kind == "foreign key":
             yield f'foreign key "{own.name}" ties partition "{own.partition}" to another table', "drop it first"
@@ -109,8 +106,6 @@ def refusals(facts: TableFacts, gone: Collection[str]) -> Iterator[Refusal]:
                 f'foreign key "{key.name}" of "{key.table.schema}.{key.table.name}" refers to {listed(gone)}',
                 "drop it first, or let it refer to another column",
             )
-        if key.partitioned and facts.partitioned:
-            yield f'foreign key "{key.name}" ties two partitioned tables together', "drop_constraint it first"
         if not key.owned:
             yield (
                 f'foreign key "{key.name}" ties in a table that our role does not own',

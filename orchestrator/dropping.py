@@ -50,6 +50,7 @@ def key_after(key: facts_of.ForeignKey) -> ForeignKey:
         actions=key.actions,
         set_columns=key.set_columns,
         deferral=key.deferral,
+        temporal=key.temporal,
         validated=key.validated,
         enforced=key.enforced,
         comment=key.comment,
@@ -70,8 +71,8 @@ def key_before(key: ForeignKey) -> facts_of.ForeignKey:
         validated=key.validated,
         enforced=key.enforced,
         comment=key.comment,
-        temporal=False,
-        partitioned=False,
+        temporal=key.temporal,
+        partitioned=key.to_partitioned,
         owned=True,
         relies_on=None,
     )

@@ -111,7 +111,7 @@ def departure_refusals(facts: TableFacts, name: str) -> list[Refusal]:
     """What stands against an index being dropped."""
     index = index_of(facts, name)
     if index is None:
-        exclusion = any(each.name == name and each.kind == "exclude" for each in facts.constraints)
+        exclusion = any(each.name == name and each.excludes for each in facts.constraints)
         if exclusion:
             return [(f'"{name}" is the index of an exclusion constraint', "drop_constraint drops both")]
         return [missing(facts, "index", name, (each.name for each in facts.indexes))]

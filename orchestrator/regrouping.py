@@ -13,6 +13,7 @@ from orchestrator.catalog.wanted import AddedColumn, Computed, OfNulls, Wanted
 from orchestrator.expressions import also_read, circular, rejected, remade, unstable, value
 from orchestrator.succession import (
     Refusal,
+    batch_refusals,
     listed,
     new_column_refusals,
     sync_of,
@@ -65,10 +66,11 @@ class Regrouping:
             adds=tuple(f"{facts.display}.{name}" for name in self.new),
         )
 
-    def refusals(self, facts: TableFacts, plan: str) -> Iterator[Refusal]:
+    def refusals(self, catalog: Catalog, facts: TableFacts, plan: str) -> Iterator[Refusal]:
         """What stands against it."""
         yield from table_refusals(facts)
         yield from sync_refusals(facts, sync_of(facts, plan))
+        yield from batch_refusals(catalog, facts)
         for name in self.old:
             facts.column(name)
         for question in self._added:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from orchestrator import departure, loosening
+from orchestrator import carrying, departure, loosening
 from orchestrator.catalog import Catalog, Column, Rights, TableFacts
 from orchestrator.catalog.wanted import NotNullProof, Wanted
 from orchestrator.changes import Change
@@ -157,6 +157,7 @@ class Relocation(Change):
             f'"{target.display}" has to say of which it means the column, in every release that runs meanwhile; '
             "else PostgreSQL finds it ambiguous"
         )
+        yield from carrying.twice_unique(facts, self.columns, target)
         for column in self.columns:
             if facts.column(column).not_null:
                 yield (

@@ -291,6 +291,7 @@ class Succession:
         facts, table = self.facts, self.facts.display
         yield from table_refusals(facts)
         yield from sync_refusals(facts, self.sync)
+        yield from batch_refusals(self.catalog, facts)
         for old, new in self.renames.items():
             yield from self._column_refusals(old, new)
         yield from dependent_refusals(facts, self.renames)
@@ -305,6 +306,12 @@ class Succession:
                 )
         for key in self._foreign_keys:
             yield from self._foreign_key_refusals(key)
+        for constraint in self._constraints("primary_key"):
+            if constraint.temporal:
+                yield (
+                    f'primary key "{constraint.name}" of "{table}" is WITHOUT OVERLAPS',
+                    "leave the column as it is: PostgreSQL can only build such a key while the table is locked",
+                )
         if facts.bytes > EXCLUSION_LIMIT_BYTES:
             for constraint in self._constraints("exclude"):
                 yield (
@@ -679,10 +686,40 @@ def sync_warnings(catalog: Catalog, facts: TableFacts, sync: Sync, gone: Collect
                 f'function {trigger.function} of trigger "{trigger.name}" mentions {listed(mentions)}: '
                 "after contract that column is gone"
             )
-        silent = catalog.may_replicate and trigger.enabled == "O"
-        if trigger.fires_on_update and trigger.enabled != "D" and not silent:
-            why = "it is enabled for replicas" if catalog.may_replicate else "our role may not silence it"
-            yield f'trigger "{trigger.name}" will fire for every row of the backfill: {why}'
+    if sync.links or any(fill.existing for fill in sync.fills):
+        yield from _batch_warnings(catalog, facts)
+
+
+def _batch_warnings(catalog: Catalog, facts: TableFacts) -> Iterator[str]:
+    """Code of the application that our batches run, or may come to run."""
+    for trigger in _fired(catalog, facts):
+        why = "it is enabled for replicas" if catalog.may_replicate else "our role may not silence it"
+        yield (
+            f'trigger "{trigger.name}" will fire for every row of the backfill: {why} (function {trigger.function} of '
+            f'"{trigger.function_owner}", on "{facts.display}")'
+        )
+    # a trigger that our role may silence only its table's owner could enable for replicas
+    if not catalog.may_replicate:
+        for reason, advice in creator_refusals(facts):
+            yield f"{reason}, should one come while the backfill runs: {advice}"
+
+
+def batch_refusals(catalog: Catalog, facts: TableFacts, *, fires: bool = False) -> Iterator[Refusal]:
+    """Code of others that our batches would run with the rights of our role; `fires`: no trigger stays silent."""
+    silence = "" if fires else "; or GRANT SET ON PARAMETER session_replication_role to our role (PostgreSQL 15)"
+    for trigger in _fired(catalog, facts, fires=fires):
+        for function in trigger.foreign_functions:
+            yield (
+                f'trigger "{trigger.name}" of "{facts.display}" would fire for every row of the backfill, and run '
+                f"function {function} with the rights of our role",
+                f'read it, and ALTER FUNCTION … OWNER TO "{facts.owner}"; or drop the trigger{silence}',
+            )
+
+
+def _fired(catalog: Catalog, facts: TableFacts, *, fires: bool = False) -> Iterator[facts_of.TriggerFacts]:
+    """Triggers that fire in our batches."""
+    enabled = "AR" if catalog.may_replicate and not fires else "AO"
+    return (each for each in facts.triggers if each.fires_on_update and each.enabled in enabled)
 
 
 def name_refusals(facts: TableFacts, name: str) -> Iterator[Refusal]:

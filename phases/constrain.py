@@ -400,11 +400,16 @@ def add_foreign_key(key: ForeignKey) -> Iterator[Statement]:
 def definition_of(key: ForeignKey) -> Composable:
     """What follows ADD CONSTRAINT name."""
     return FOREIGN_KEY.format(
-        columns=names(key.columns),
+        columns=_end(key.columns, temporal=key.temporal),
         references=qualified(key.references),
-        referenced=names(key.referenced_columns),
+        referenced=_end(key.referenced_columns, temporal=key.temporal),
         actions=catalog_sql(key.actions),
         set_columns=SQL(" ({})").format(names(key.set_columns)) if key.set_columns else SQL(""),
         deferral=catalog_sql(key.deferral),
         enforcement=SQL("") if key.enforced else SQL(" NOT ENFORCED"),
     )
+
+
+def _end(columns: tuple[str, ...], *, temporal: bool) -> Composable:
+    *others, last = map(Identifier, columns)
+    return SQL(", ").join((*others, SQL("PERIOD {}").format(last) if temporal else last))

@@ -8,7 +8,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from phases import backfill, dual_write, enums, index_tree, key_tree
 from phases.constrain import drop_constraint, remove_index
-from phases.delta import Delta, ForeignKey, Table, TableRename, TakeOver
+from phases.delta import Delta, DroppedForeignKey, ForeignKey, Table, TableRename, TakeOver
 from phases.partitions import with_tree
 from phases.setting import change
 from phases.sql import lock, qualified, shown, text
@@ -106,9 +106,7 @@ def steps(delta: Delta) -> Iterator[Step]:
         if index.old_name is not None and not index.owned_by_constraint and not index.replica_identity:
             yield remove_index(delta, index.old_name)
     for dropped in delta.drop_foreign_keys:
-        step = drop_constraint(dropped.table, dropped.name, dropped.references)
-        other = dropped.references if dropped.table == delta.table else dropped.table
-        yield with_tree(step, other) if dropped.partitioned else step
+        yield _drop_foreign_key(delta, dropped)
     for gone in delta.drop_indexes:
         yield remove_index(delta, gone.name)
     for gone in delta.drop_constraints:
@@ -138,6 +136,16 @@ def steps(delta: Delta) -> Iterator[Step]:
             ),
         )
     yield from enums.take_over(delta)
+
+
+def _drop_foreign_key(delta: Delta, key: DroppedForeignKey) -> Statement:
+    """With the trees of partitions of both of its ends; as one step, whichever of two tables that go it is told for."""
+    other = key.references if key.table == delta.table else key.table
+    trees = {*([other] if key.partitioned else []), *([delta.table] if delta.partitioned else [])}
+    step = drop_constraint(key.table, key.name, key.references)
+    for end in dict.fromkeys((key.references, key.table)):
+        step = with_tree(step, end) if end in trees else step
+    return step
 
 
 def _drop_table(table: Table) -> Statement:

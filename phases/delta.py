@@ -268,6 +268,8 @@ class ForeignKey:
     set_columns: tuple[str, ...] = ()
     """Columns of ON DELETE SET NULL or SET DEFAULT (columns), where not all of them."""
     deferral: str = ""
+    temporal: bool = False
+    """Its last column is a PERIOD."""
     validated: bool = True
     enforced: bool = True
     inspected: tuple[Equality, ...] = ()

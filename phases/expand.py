@@ -10,6 +10,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from phases import enums, inspection, loss
 from phases.constrain import DROP_NOT_NULL, add_constraint, add_foreign_key, drop_constraint, restore_not_null
 from phases.delta import Delta, NewColumn, NewTable, Table, TableColumn, TableKey, TableRename
+from phases.partitions import with_tree
 from phases.setting import change
 from phases.sql import catalog_sql, comment, grants, lock, names, qualified, shown, text
 from phases.step import LockMode, Statement, Step
@@ -108,7 +109,8 @@ def steps(delta: Delta) -> Iterator[Step]:
         yield replace(dropped, undo=(*look, *_again(dropped, add_constraint(delta, constraint))))
     for key in delta.lift_foreign_keys:
         dropped = drop_constraint(key.table, key.name, key.references)
-        yield replace(dropped, undo=tuple(_again(dropped, add_foreign_key(key))))
+        lifted = replace(dropped, undo=tuple(_again(dropped, add_foreign_key(key))))
+        yield with_tree(lifted, key.references) if key.to_partitioned else lifted
 
 
 def _again(dropped: Statement, steps: Iterator[Statement]) -> Iterator[Statement]:

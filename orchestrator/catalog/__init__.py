@@ -151,8 +151,15 @@ class Constraint:
     enforced: bool
     deferral: str
     comment: str | None
+    temporal: bool = False
+    """A key WITHOUT OVERLAPS."""
     broken_by: str | None = None
     """Condition on a row that breaks it as it is now; of a check."""
+
+    @property
+    def excludes(self) -> bool:
+        """Whether its index is one that can only be built whole, while the table is locked."""
+        return self.kind == "exclude" or self.temporal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,6 +228,10 @@ class TriggerFacts:
     function_name: str
     function_cost: float
     function_owned: bool
+    function_owner: str
+    foreign_functions: tuple[str, ...]
+    """It, or what its WHEN calls, where somebody can replace it whom neither our role nor the table's owner stands for,
+    and no superuser: what that does, it does with the rights of whoever writes."""
     function_has_path: bool
     """It has a search_path of its own, whoever calls it."""
     language: str

@@ -429,7 +429,7 @@ def render(
     """
     change_types(connection, relabelled)
     built = {row["name"]: f"orchestrator_i{n}" for n, row in enumerate(indexes) if not row["exclusion"]}
-    added = {row["name"]: f"orchestrator_c{n}" for n, row in enumerate(constraints) if row["type"] not in ("p", "u")}
+    added = {row["name"]: f"orchestrator_c{n}" for n, row in enumerate(constraints) if not row["over_index"]}
     counted = {row["name"]: f"orchestrator_s{n}" for n, row in enumerate(statistics)}
     unfit = []
     with enums_exchanged(connection, enums):

@@ -89,6 +89,11 @@ FROM pg_constraint con JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.at
 WHERE con.conrelid = ANY (%(partitions)s::oid[]) AND con.conparentid = 0
   AND (con.contype = 'f' OR (con.contype IN ('c', 'n') AND con.conislocal))
 UNION ALL
+SELECT con.conrelid::regclass::text, 'attribute', con.conname, a.attname
+FROM pg_constraint con JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = ANY (con.conkey)
+WHERE con.conrelid = ANY (%(partitions)s::oid[]) AND con.contype <> 'p' AND (con.conparentid <> 0 OR NOT con.conislocal)
+  AND obj_description(con.oid, 'pg_constraint') IS NOT NULL
+UNION ALL
 SELECT con.confrelid::regclass::text, 'foreign key', con.conname, a.attname
 FROM pg_constraint con JOIN pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = ANY (con.confkey)
 WHERE con.confrelid = ANY (%(partitions)s::oid[]) AND con.conparentid = 0 AND con.contype = 'f'
@@ -275,7 +280,7 @@ SELECT i.indexrelid::bigint AS oid, c.relname AS name,
        COALESCE((SELECT array_agg(ARRAY[a.attnum::int, a.attstattarget::int] ORDER BY a.attnum) FROM pg_attribute a
                  WHERE a.attrelid = c.oid AND a.attstattarget >= 0), '{}') AS statistics,
        con.conname AS constraint, i.indisclustered AS clustered, i.indisreplident AS replica_identity,
-       con.contype = 'x' AS exclusion
+       con.contype = 'x' OR COALESCE((to_jsonb(con) ->> 'conperiod')::bool, false) AS exclusion
 FROM pg_index i
 JOIN pg_class c ON c.oid = i.indexrelid
 JOIN pg_class tc ON tc.oid = i.indrelid JOIN pg_namespace tn ON tn.oid = tc.relnamespace
@@ -286,8 +291,10 @@ WHERE i.indrelid = %(oid)s
 ORDER BY i.indisprimary DESC, i.indisunique DESC, c.relname
 """
 
+# UNIQUE WITHOUT OVERLAPS is an exclusion constraint in all but its name
 CONSTRAINTS = """
-SELECT con.conname AS name, con.contype::text AS type, ic.relname AS index,
+SELECT con.conname AS name, CASE WHEN con.contype = 'u' AND p.temporal THEN 'x' ELSE con.contype::text END AS type,
+       ic.relname AS index,
        ARRAY(SELECT a.attname FROM unnest(con.conkey) WITH ORDINALITY k(n, o)
              JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.n ORDER BY k.o)::text[] AS columns,
        ARRAY(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = con.conrelid AND a.attnum > 0
@@ -296,12 +303,14 @@ SELECT con.conname AS name, con.contype::text AS type, ic.relname AS index,
                              AND d.objid = con.oid AND d.refclassid = 'pg_class'::regclass
                              AND d.refobjid = con.conrelid AND d.refobjsubid = a.attnum))
              ORDER BY a.attnum)::text[] AS reads,
+       p.temporal, con.contype = 'p' OR (con.contype = 'u' AND NOT p.temporal) AS over_index,
        pg_get_constraintdef(con.oid) AS definition, con.convalidated AS validated,
        'NOT (' || pg_get_expr(con.conbin, con.conrelid) || ')' AS broken_by,
        COALESCE((to_jsonb(con) ->> 'conenforced')::bool, true) AS enforced,
        con.condeferrable AS deferrable, con.condeferred AS deferred,
        obj_description(con.oid, 'pg_constraint') AS comment
-FROM pg_constraint con LEFT JOIN pg_class ic ON ic.oid = con.conindid
+FROM pg_constraint con LEFT JOIN pg_class ic ON ic.oid = con.conindid,
+LATERAL (SELECT COALESCE((to_jsonb(con) ->> 'conperiod')::bool, false) AS temporal) AS p
 WHERE con.conrelid = %(oid)s AND con.contype IN ('c', 'n', 'p', 'u', 'x')
 ORDER BY con.contype = 'p' DESC, con.conname
 """
@@ -521,9 +530,20 @@ TRIGGERS = """
 SELECT t.tgname AS name, (t.tgtype & 3) = 3 AS before_row, (t.tgtype & 16) <> 0 AS fires_on_update,
        t.tgenabled::text AS enabled, t.tgfoid::regprocedure::text AS function, COALESCE(p.prosrc, '') AS body,
        n.nspname AS function_schema, p.proname AS function_name, p.procost::float8 AS function_cost,
-       pg_has_role(p.proowner, 'USAGE') AS function_owned, l.lanname AS language,
+       pg_has_role(p.proowner, 'USAGE') AS function_owned, pg_get_userbyid(p.proowner) AS function_owner,
+       ARRAY(SELECT format('%%s of role %%I', f.oid::regprocedure, r.rolname)
+             FROM pg_proc f JOIN pg_roles r ON r.oid = f.proowner
+             WHERE f.oid IN (SELECT d.refobjid FROM pg_depend d WHERE d.classid = 'pg_trigger'::regclass
+                             AND d.objid = t.oid AND d.refclassid = 'pg_proc'::regclass
+                             UNION SELECT o.oprcode FROM pg_depend d JOIN pg_operator o ON o.oid = d.refobjid
+                             WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
+                             AND d.refclassid = 'pg_operator'::regclass)
+               AND NOT f.prosecdef
+               AND NOT r.rolsuper AND NOT pg_has_role(r.oid, 'USAGE') AND NOT pg_has_role(r.oid, c.relowner, 'MEMBER')
+             ORDER BY 1) AS foreign_functions,
+       l.lanname AS language,
        EXISTS (SELECT FROM unnest(p.proconfig) AS setting WHERE setting LIKE 'search_path=%%') AS function_has_path
-FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_class c ON c.oid = t.tgrelid
 JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
 WHERE t.tgrelid = ANY (%(tree)s::oid[]) AND t.tgparentid = 0 AND NOT t.tgisinternal ORDER BY t.tgname, t.tgrelid
 """

@@ -216,6 +216,13 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
             types = retyping.types(columns, wanted, answered)
             if set(renames) <= set(there) and _possible(renames) and set(types) == set(wanted.retypes):
                 tied = {name for row in keys for name in retyping.ends(row, table)}
+                # a clone has no primary key: whether this one would be built anew nobody could tell
+                tied |= {
+                    name
+                    for row in rows["constraints"]
+                    if row["type"] == "p" and row["temporal"]
+                    for name in row["columns"]
+                }
                 in_place = retyping.in_place(connection, columns, types, wanted, answered, tied=tied, rows=rows)
                 renames = {old: new for old, new in renames.items() if old not in in_place}
                 retyped = {name: type_ for name, type_ in types.items() if name not in in_place}
@@ -411,6 +418,7 @@ def _constraint(row: RowMapping, successors: Successors) -> Constraint:
         enforced=row["enforced"],
         deferral=_deferral(row),
         comment=row["comment"],
+        temporal=row["temporal"],
         broken_by=row["broken_by"],
     )
 
@@ -470,7 +478,8 @@ def _statistics(row: RowMapping, successors: Successors) -> Statistics:
 def _trigger(row: RowMapping, columns: Iterable[str]) -> TriggerFacts:
     # a trigger's body is opaque to PostgreSQL: a word in it is a hint, not a proof
     mentions = tuple(name for name in columns if _is_word(name, row["body"]))
-    return TriggerFacts(**{key: value for key, value in row.items() if key != "body"}, mentions=mentions)
+    given = {key: value for key, value in row.items() if key not in ("body", "foreign_functions")}
+    return TriggerFacts(**given, foreign_functions=tuple(row["foreign_functions"]), mentions=mentions)
 
 
 def _is_word(name: str, body: str) -> bool:

@@ -53,7 +53,7 @@ def in_place(
     tied: Collection[str],
     rows: Mapping[str, Sequence[RowMapping]],
 ) -> dict[str, bool]:
-    """Columns whose types can be changed where they stand. Not those `tied` by a foreign key: a clone has none."""
+    """Columns whose types can be changed where they stand. Not those `tied` by what a clone has not."""
     found = {}
     for column in columns:
         type_ = types.get(column.name)
@@ -179,7 +179,7 @@ def _stays(
     try:
         for number, row in enumerate(row for row in indexes if not row["exclusion"]):
             build_index(connection, f"orchestrator_i{number}", row)
-        for number, row in enumerate(row for row in constraints if row["type"] not in ("p", "u")):
+        for number, row in enumerate(row for row in constraints if not row["over_index"]):
             build_constraint(connection, f"orchestrator_c{number}", row)
         before = _shape(connection)
         if _works(connection, column, new):

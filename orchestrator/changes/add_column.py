@@ -13,6 +13,7 @@ from orchestrator.changes import Change, reads_of
 from orchestrator.expressions import circular, once, rejected, remade, unstable, value
 from orchestrator.succession import (
     Refusal,
+    batch_refusals,
     listed,
     new_column_refusals,
     sync_of,
@@ -185,7 +186,7 @@ class AddColumn(Change):
 
     def refusals(self, catalog: Catalog, plan: str) -> list[Refusal]:
         facts = catalog.table(self.table)
-        return [*self._contradictions(catalog), *self._refusals(facts, plan)]
+        return [*self._contradictions(catalog), *self._refusals(catalog, facts, plan)]
 
     def _contradictions(self, catalog: Catalog) -> Iterator[Refusal]:
         given = {
@@ -239,11 +240,12 @@ class AddColumn(Change):
                 "take a serial type: it counts in all of them",
             )
 
-    def _refusals(self, facts: TableFacts, plan: str) -> Iterator[Refusal]:
+    def _refusals(self, catalog: Catalog, facts: TableFacts, plan: str) -> Iterator[Refusal]:
         yield from table_refusals(facts)
         default = facts.answers.get(self._default) if self._default else None
         if self.up is not None or self._counts or (isinstance(default, DefaultValue) and default.rewrites):
             yield from sync_refusals(facts, sync_of(facts, plan))
+            yield from batch_refusals(catalog, facts)
         yield from new_column_refusals(facts, self._added)
         yield from rejected(facts, self.wanted.questions)
         for name in self.down:

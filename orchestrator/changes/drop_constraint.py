@@ -53,7 +53,7 @@ class DropConstraint(Change):
                 delta,
                 adds=(f"freedom from {constraint_label(facts, self.name)}",),
                 lift=(dropping.after(constraint),) if constraint else (),
-                lift_foreign_keys=(dropping.key_after(key),) if key else (),
+                lift_foreign_keys=(replace(dropping.key_after(key), to_partitioned=key.partitioned),) if key else (),
             )
         return replace(
             delta,
@@ -69,7 +69,7 @@ class DropConstraint(Change):
         if constraint is not None:
             found += self._constraint_refusals(facts, constraint)
         elif key is not None:
-            found += self._key_refusals(facts, key)
+            found += self._key_refusals(catalog, facts, key)
         else:
             found.append(missing(facts, "constraint", self.name, constraint_names(facts)))
         return found
@@ -137,9 +137,9 @@ class DropConstraint(Change):
             if column in bound
         ]
 
-    def _key_refusals(self, facts: TableFacts, key: ForeignKey) -> list[Refusal]:
+    def _key_refusals(self, catalog: Catalog, facts: TableFacts, key: ForeignKey) -> list[Refusal]:
         found = []
-        if self.when == "expand" and facts.partitioned:
+        if self.when == "expand" and facts.partitioned and catalog.keys_by_leaf:
             found.append(
                 (
                     f'foreign key "{self.name}" is that of a partitioned table: before PostgreSQL 18 an abort could '

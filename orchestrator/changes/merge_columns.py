@@ -62,7 +62,7 @@ class MergeColumns(Change):
         return self._regrouping.delta(catalog.table(self.table), plan)
 
     def refusals(self, catalog: Catalog, plan: str) -> list[Refusal]:
-        return list(self._regrouping.refusals(catalog.table(self.table), plan))
+        return list(self._regrouping.refusals(catalog, catalog.table(self.table), plan))
 
     def warnings(self, catalog: Catalog, plan: str) -> list[str]:
         return list(self._regrouping.warnings(catalog, catalog.table(self.table), plan))

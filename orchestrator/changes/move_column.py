@@ -9,7 +9,7 @@ from orchestrator import carrying
 from orchestrator.catalog import Catalog, TableFacts
 from orchestrator.catalog.wanted import Wanted
 from orchestrator.relocation import Relocation, key_refusals
-from orchestrator.succession import Refusal, name_refusals, table_refusals
+from orchestrator.succession import Refusal, batch_refusals, name_refusals, table_refusals
 from phases.delta import Delta, NewColumn
 
 
@@ -49,7 +49,7 @@ class MoveColumn(Relocation):
         )
 
     def refusals(self, catalog: Catalog, plan: str) -> list[Refusal]:
-        return list(self._refusals(catalog.table(self.table), catalog.table(self.to), plan))
+        return list(self._refusals(catalog, catalog.table(self.table), catalog.table(self.to), plan))
 
     def warnings(self, catalog: Catalog, plan: str) -> list[str]:
         return list(self._warnings(catalog, catalog.table(self.table), catalog.table(self.to)))
@@ -69,12 +69,13 @@ class MoveColumn(Relocation):
             moved=True,
         )
 
-    def _refusals(self, facts: TableFacts, target: TableFacts, plan: str) -> Iterator[Refusal]:
+    def _refusals(self, catalog: Catalog, facts: TableFacts, target: TableFacts, plan: str) -> Iterator[Refusal]:
         if facts.table == target.table:
             yield f'the columns are in "{target.display}" already', "rename_column gives a column another name"
             return
         yield from self.leaving_refusals(facts, target, plan)
         yield from table_refusals(target)
+        yield from batch_refusals(catalog, target)
         yield from key_refusals(target, tuple(self.key.values()), nulls=True)
         for here, there in self.key.items():
             one, other = facts.column(here), target.column(there)

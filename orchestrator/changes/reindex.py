@@ -46,7 +46,7 @@ class Reindex(Change):
         facts = catalog.table(self.table)
         found = list(builder_refusals(facts))
         if index_of(facts, self.name) is None:
-            if any(each.name == self.name and each.kind == "exclude" for each in facts.constraints):
+            if any(each.name == self.name and each.excludes for each in facts.constraints):
                 reason = f'"{self.name}" is the index of an exclusion constraint, and cannot be rebuilt CONCURRENTLY'
                 found.append((reason, "REINDEX INDEX it by hand, while nobody writes to the table"))
             else:

@@ -11,7 +11,15 @@ from orchestrator.catalog import Catalog, TableFacts
 from orchestrator.catalog.wanted import Computed, NotNullProof, Wanted
 from orchestrator.changes import Change, reads_of
 from orchestrator.expressions import circular, once, rejected, value
-from orchestrator.succession import Refusal, listed, sync_of, sync_refusals, sync_warnings, table_refusals
+from orchestrator.succession import (
+    Refusal,
+    batch_refusals,
+    listed,
+    sync_of,
+    sync_refusals,
+    sync_warnings,
+    table_refusals,
+)
 from phases.delta import Delta, Fill, Proof, Sync
 
 
@@ -66,9 +74,9 @@ class SetNotNull(Change):
         )
 
     def refusals(self, catalog: Catalog, plan: str) -> list[Refusal]:
-        return list(self._refusals(catalog.table(self.table), plan))
+        return list(self._refusals(catalog, catalog.table(self.table), plan))
 
-    def _refusals(self, facts: TableFacts, plan: str) -> Iterator[Refusal]:
+    def _refusals(self, catalog: Catalog, facts: TableFacts, plan: str) -> Iterator[Refusal]:
         yield from table_refusals(facts)
         column = facts.column(self.column)
         if column.not_null:
@@ -76,6 +84,7 @@ class SetNotNull(Change):
         if self.up is None:
             return
         yield from sync_refusals(facts, sync_of(facts, plan))
+        yield from batch_refusals(catalog, facts, fires=self._referring(facts))
         yield from rejected(facts, self._fills)
         yield from circular(facts, self._fills, [self.column], "up")
         if column.generated:

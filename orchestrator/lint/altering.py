@@ -228,6 +228,9 @@ def _add_constraint(
                 column=columns[0] if columns else "",
                 harmless=catalog_only,
             )
+        case pb.CONSTR_UNIQUE | pb.CONSTR_PRIMARY if constraint.without_overlaps:
+            word = "UNIQUE" if constraint.contype == pb.CONSTR_UNIQUE else "PRIMARY KEY"
+            yield make(rule="add_exclusion", does=f"ADD {word} WITHOUT OVERLAPS {where}")
         case pb.CONSTR_UNIQUE:
             yield make(rule="add_unique", does=f"ADD UNIQUE {where}", details=details, harmless=taken)
         case pb.CONSTR_PRIMARY:
@@ -242,6 +245,8 @@ def _add_constraint(
                 rule="add_foreign_key",
                 does=f"ADD FOREIGN KEY {where} to {show(other)}",
                 others=(other,),
+                # the kind knows no PERIOD
+                kinds=("sql",) if constraint.fk_with_period else (),
                 details=details
                 | {
                     "columns": columns,

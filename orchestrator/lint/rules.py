@@ -304,12 +304,12 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         name="add_exclusion",
-        operation="add an exclusion constraint",
+        operation="add an exclusion constraint, or a key WITHOUT OVERLAPS",
         advice="there is no way to build one beside a running application: create a table that has it from the start, "
         "and let the application move to that; or a trigger that checks",
         lock=AX,
         work=Work.BUILD,
-        squawk=("constraint-missing-not-valid",),
+        squawk=("constraint-missing-not-valid", "disallowed-unique-constraint", "adding-serial-primary-key-field"),
         strong_migrations=("add_exclusion_constraint",),
         online_migrations=("add_exclusion_constraint",),
     ),

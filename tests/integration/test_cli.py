@@ -254,7 +254,13 @@ def test_json_is_complete_wherever_a_program_may_read(cli: CommandLine) -> None:
     history = cli.json("history", "rename-email")
     assert [event["kind"] for event in history["events"]][:2] == ["created", "state"]
     assert [step["status"] for step in history["steps"]].count("done") == 4
-    assert cli.json("abort", "rename-email") == {"name": "rename-email", "phase": "backfill", "status": "aborted"}
+    undone = {"name": "rename-email", "phase": "backfill", "status": "aborted"}
+    assert cli.json("plan", "rename-email", "--refresh") == undone | {"status": "waiting"}
+    drawn = str(cli.folder / "a.svg")
+    assert cli.json("history", "rename-email", "--plot", drawn) == {"name": "rename-email", "file": drawn}
+    assert cli.json("abort", "rename-email") == undone
+    assert cli.json("abort", "rename-email", "--withdraw") == undone
+    assert cli.json("work", "rename-email")["ended"] == "rename-email: backfill aborted, nothing to do"
 
 
 def test_json_is_all_that_stdout_has_even_when_the_answer_is_no(cli: CommandLine) -> None:

@@ -99,6 +99,59 @@ def test_what_others_stand_on_is_not_dropped(plan: Plan, database: Database) -> 
     assert 'foreign key "mails_to__fkey" changes rows: ON DELETE CASCADE\n    → leave it until contract' in told
 
 
+ROOMS: LiteralString = """
+CREATE TABLE rooms (id int4range, valid daterange, span daterange,
+  CONSTRAINT key PRIMARY KEY (id, valid WITHOUT OVERLAPS), CONSTRAINT once UNIQUE (id, span WITHOUT OVERLAPS));
+CREATE TABLE stays (room int4range, valid daterange,
+  CONSTRAINT "in" FOREIGN KEY (room, PERIOD valid) REFERENCES rooms (id, PERIOD valid));
+COMMENT ON CONSTRAINT "in" ON stays IS 'a room';
+COMMENT ON CONSTRAINT once ON rooms IS 'once';
+INSERT INTO rooms VALUES ('[1,2)', '[2020-01-01,)', '[2020-01-01,)');
+INSERT INTO stays VALUES ('[1,2)', '[2021-01-01,2022-01-01)');
+"""
+NO_OTHER_KEY = 'primary key "key" of "public.rooms" is WITHOUT OVERLAPS'
+OVERLAPS = [
+    ("rooms", "kind: rename_column, from: valid, to: during", NO_OTHER_KEY),
+    ("rooms", "kind: change_type, column: id, type: int8range, up: 'null', down: 'null'", NO_OTHER_KEY),
+    ("rooms", "kind: reindex, name: key", "and cannot be rebuilt CONCURRENTLY"),
+    ("rooms", "kind: drop_index, name: once", "is the index of an exclusion constraint"),
+    (
+        "stays",
+        "kind: rename_column, from: valid, to: during",
+        'foreign key "in" of "public.stays" is temporal (PERIOD)',
+    ),
+    (
+        "stays",
+        "kind: add_foreign_key, name: new, columns: [room, valid], references: {table: rooms}",
+        "foreign key uses PERIOD on the referenced table but not the referencing table",
+    ),
+]
+
+
+def test_keys_of_periods_are_carried_where_they_can_be_and_refused_by_name_where_not(
+    plan: Plan, database: Database, create_database: CreateDatabase
+) -> None:
+    if database.server_version < 180000:
+        pytest.skip("from PostgreSQL 18 on")
+    database.execute(ROOMS)
+    for table, change, reason in OVERLAPS:
+        assert reason in refused(plan(change, table=table)), change
+    before = database.dump()
+    run = plan(f"{DROP}, name: in, when: expand", table="stays")
+    run.advance(Phase.CONSTRAIN)
+    run.abort()
+    assert database.dump() == before
+    run = plan("kind: rename_column, from: span, to: lent", table="rooms")
+    run.advance(Phase.CONSTRAIN)
+    run.abort(confirm_loss=True)
+    assert database.dump() == before
+    run.advance(Phase.CONTRACT)
+    renamed = create_database(prepared)
+    renamed.execute(ROOMS)
+    renamed.execute("ALTER TABLE rooms RENAME span TO lent")
+    assert database.dump() == renamed.dump()
+
+
 def test_a_constraint_on_a_column_that_the_plan_takes_away_is_refused(plan: Plan) -> None:
     rename = "kind: rename_column, from: age, to: years"
     assert 'column "age" does not exist' in refused(plan(rename, f"{CHECK}, check: age > 1"))

@@ -53,6 +53,8 @@ OPERATIONS = {
     "ALTER TABLE t ADD FOREIGN KEY (c) REFERENCES u": "add_foreign_key",
     "ALTER TABLE t ADD FOREIGN KEY (c) REFERENCES u NOT VALID": "",
     "ALTER TABLE t ADD EXCLUDE USING gist (c WITH &&)": "add_exclusion",
+    "ALTER TABLE t ADD UNIQUE (a, c WITHOUT OVERLAPS)": "add_exclusion",
+    "ALTER TABLE t ADD PRIMARY KEY (a, c WITHOUT OVERLAPS)": "add_exclusion",
     "ALTER TABLE t ADD CONSTRAINT n NOT NULL c NOT VALID": "",
     "ALTER TABLE t VALIDATE CONSTRAINT x": "",
     "ALTER TABLE t DROP CONSTRAINT x": "drop_constraint",
@@ -291,6 +293,8 @@ def test_no_plan_is_printed_for_a_kind_that_is_not_installed(
     assert (finding.plan, finding.kinds) == (None, ())
     (finding,) = lint_sql("ALTER TABLE t ALTER c TYPE bigint").findings
     assert (finding.plan, finding.kinds) == (None, ("change_type",))
+    (finding,) = lint_sql("ALTER TABLE t ADD FOREIGN KEY (a, PERIOD c) REFERENCES u (a, PERIOD c)").findings
+    assert (finding.plan, finding.kinds) == (None, ("sql",))
 
 
 def test_names_of_plans_are_names_that_plans_may_have() -> None:

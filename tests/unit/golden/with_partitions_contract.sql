@@ -154,9 +154,12 @@ DO '
 DECLARE
   parts oid[];
   names text[];
+  comments text[];
 BEGIN
   SELECT pg_catalog.array_agg(t.relid::oid ORDER BY t.level, t.relid),
-         pg_catalog.array_agg(c.conname::text ORDER BY t.level, t.relid) INTO parts, names
+         pg_catalog.array_agg(c.conname::text ORDER BY t.level, t.relid),
+         pg_catalog.array_agg(pg_catalog.obj_description(c.oid, ''pg_constraint'') ORDER BY t.level, t.relid)
+  INTO parts, names, comments
   FROM pg_catalog.pg_partition_tree(''"sche""ma"."we""ird%1"'') t
   JOIN pg_catalog.pg_constraint c ON c.conrelid = t.relid AND c.contype = ''p'';
   EXECUTE pg_catalog.format(''ALTER TABLE %s DROP CONSTRAINT %I'', parts[1]::regclass, ''key%'');
@@ -174,6 +177,9 @@ BEGIN
                FROM pg_catalog.pg_index own JOIN pg_catalog.pg_inherits h ON h.inhrelid = own.indrelid
                JOIN pg_catalog.pg_index above ON above.indrelid = h.inhparent AND above.indisprimary
                WHERE own.indrelid = parts[i] AND own.indisprimary);
+      IF comments[i] IS NOT NULL THEN
+        EXECUTE pg_catalog.format(''COMMENT ON CONSTRAINT %I ON %s IS %L'', names[i], parts[i]::regclass, comments[i]);
+      END IF;
     END IF;
   END LOOP;
 END
