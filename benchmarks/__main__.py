@@ -1,6 +1,6 @@
 """The backfill against everybody else, and against its targets.
 
-    python -m benchmarks                    all parts, about 25 minutes on two cores
+    python -m benchmarks                    all parts, about 40 minutes on two cores
     python -m benchmarks load workers       some of them; the rest of the page stays as it was
     python -m benchmarks --rounds 9 idle
 

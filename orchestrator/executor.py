@@ -1,10 +1,9 @@
-"""Runs one step: its locks by class, its transaction with the journal row, retries, and the repair of indexes."""
+"""Runs one step: its locks by class, its transaction with the journal row, and its retries."""
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from typing import NoReturn, TypeVar
@@ -15,7 +14,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential, wait_random
 
-from orchestrator import index_trees, inspecting, key_trees, losses
+from orchestrator import index_trees, indexes, inspecting, key_trees, losses, snapshots
 from orchestrator.backfill.loop import run_batches, run_verification
 from orchestrator.backfill.meter import Meter
 from orchestrator.backfill.relations import unvisited
@@ -24,14 +23,11 @@ from orchestrator.errors import LockNotObtained, NotVerified, PartitionAttached,
 from orchestrator.inspecting import Found, shown
 from orchestrator.journal import store
 from orchestrator.journal.store import StepRow
-from orchestrator.lock_order import lock_statements, rotated
+from orchestrator.lock_order import LOCK_STATES, lock_statements, patience_ms, rotated
 from orchestrator.program import load_step
-from orchestrator.report import Blocker, Reporter
+from orchestrator.report import Reporter
 from orchestrator.settings import Settings
-from orchestrator.snapshots import holders, horizon
 from orchestrator.watch import CANCELLED, TOO_LONG, Watch, Watched
-from phases.constrain import reindex
-from phases.delta import Table
 from phases.step import (
     AddForeignKeyTree,
     AwaitSnapshots,
@@ -53,43 +49,13 @@ from phases.step import (
     Verify,
 )
 
-logger = logging.getLogger(__name__)
-
 Result = TypeVar("Result")
-
-LOCK_STATES = {"55P03", "40P01", "40001"}
-"""lock_not_available, deadlock_detected, serialization_failure: rolled back whole, worth another try."""
 
 JOINT = "\n;\n"
 """Between two statements; the line break ends a comment of an author's."""
 SET_TABLESPACE = "SELECT pg_catalog.set_config('default_tablespace', %(name)s, false)"
 DEADLOCK_TIMEOUT_MS = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'"
 DEPENDENTS_EXIST = "2BP01"
-INDEX_STATE = """
-SELECT i.indisvalid AS valid, c.oid::bigint AS oid,
-       EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index p WHERE p.index_relid = c.oid) AS being_built
-FROM pg_catalog.pg_class c
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
-WHERE n.nspname = %(schema)s AND c.relname = %(name)s
-"""
-LEAF_INDEXES = """
-SELECT n.nspname AS schema, c.relname AS name, tc.relname AS table
-FROM pg_catalog.pg_class r JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace AND r.relkind = 'I'
-CROSS JOIN LATERAL pg_catalog.pg_partition_tree(r.oid) t
-JOIN pg_catalog.pg_class c ON c.oid = t.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid JOIN pg_catalog.pg_class tc ON tc.oid = i.indrelid
-WHERE rn.nspname = %(schema)s AND r.relname = %(name)s AND t.isleaf ORDER BY c.oid
-"""
-# of the index itself or of a leftover: while it lasts, the progress view names now one, now the other
-BEING_REBUILT = """
-SELECT FROM pg_catalog.pg_stat_progress_create_index p
-JOIN pg_catalog.pg_class c ON c.oid = p.index_relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE p.datname = pg_catalog.current_database() AND n.nspname = %(schema)s AND c.relname = ANY (%(names)s)
-"""
-
-SNAPSHOTS_S = 0.2
-"""How often those who hold an old snapshot are looked for."""
 
 
 class Executor:
@@ -105,7 +71,7 @@ class Executor:
         """The command that goes on after a halt; the runner sets it with the phase."""
         self.workers: int | None = None
         """How many work on batches; None: as many as the knob says."""
-        self._waited_s = 0.0
+        self.waited_s = 0.0
         with engine.connect() as connection:
             self.deadlock_timeout_ms = int(scalar(connection, DEADLOCK_TIMEOUT_MS))
 
@@ -133,7 +99,7 @@ class Executor:
                         self._tell_loss(step)
                     self.statement(row.position, step, done, compared_in=row.phase if step.guards else None)
                 case BuildIndex():
-                    self._build_index(row, step, done)
+                    indexes.build(self, row, step, done)
                 case BuildIndexTree():
                     index_trees.build(self, row, step, done)
                 case BuildLeafIndexes():
@@ -141,26 +107,26 @@ class Executor:
                 case AddForeignKeyTree():
                     key_trees.add(self, row, step, done)
                 case DropIndex() | Outside():
-                    self._begin(row)
+                    self.begin(row)
                     self.autocommit(row.position, step, step.sql)
                     self.note(done)
                 case Reindex():
-                    self._reindex(row, step, done)
+                    indexes.rebuild(self, row, step, done)
                 case Inspect():
                     self._inspect(row.position, step, done)
                 case Batches():
-                    self._begin(row)
+                    self.begin(row)
                     with Meter(self, row.position, step.table):
                         run_batches(self, row.position, step)
                     self.note(done)
                 case Verify():
-                    self._begin(row)
+                    self.begin(row)
                     with Meter(self, row.position, step.table):
                         run_verification(self, row.position, step)
                     self.note(done)
                 case AwaitSnapshots():
-                    self._begin(row)
-                    self._await_snapshots(step)
+                    self.begin(row)
+                    snapshots.await_their_end(self, step)
                     self.note(done)
 
     def _tell_loss(self, step: Statement) -> None:
@@ -192,7 +158,7 @@ class Executor:
 
         step = load_step(row.payload)
         if isinstance(step, Reindex):
-            self._clear_up(row, self._parts(step))
+            indexes.clear_up(self, row, step)
         if isinstance(step, Statement) and step.leaves:
             self._tell_left(step)
         *others, last = step.undo or (None,)
@@ -240,21 +206,22 @@ class Executor:
     def told(self, step: Step | Undo) -> Iterator[None]:
         """Tells whoever listens when a step begins and ends."""
         self.reporter.step_started(step.title)
-        started, self._waited_s = time.monotonic(), 0.0
+        started, self.waited_s = time.monotonic(), 0.0
         yield
-        self.reporter.step_done(step.title, time.monotonic() - started, self._waited_s * 1000)
+        self.reporter.step_done(step.title, time.monotonic() - started, self.waited_s * 1000)
 
-    def _begin(self, row: StepRow) -> None:
-        if row.status != "pending":
-            return
+    def begin(self, row: StepRow) -> None:
+        """Notes that a step has begun, before it does anything that is not undone with the note."""
+        if row.status == "pending":
+            self.note(lambda connection: self.begun(connection, row))
 
-        def begun(connection: Connection) -> None:
-            self.claim.fence(connection)
-            store.step_started(connection, self.claim.run_id, row.position)
-
-        self.note(begun)
+    def begun(self, connection: Connection, row: StepRow) -> None:
+        """The same, in the transaction that has made sure that it may begin."""
+        self.claim.fence(connection)
+        store.step_started(connection, self.claim.run_id, row.position)
 
     def note(self, write: Callable[[Connection], object]) -> None:
+        """Writes to the journal, in a transaction of its own."""
         with self.engine.begin() as connection:
             write(connection)
 
@@ -376,7 +343,7 @@ class Executor:
             wait=wait_exponential(multiplier=0.2, max=30) + wait_random(0, 0.5),
             retry=retry_if_exception(lambda error: sqlstate(error) in LOCK_STATES),
             before_sleep=remember,
-            sleep=self._sleep,
+            sleep=self.sleep,
             reraise=True,
         )
         try:
@@ -390,24 +357,30 @@ class Executor:
                 f"{title}: no lock within {self.settings.lock_budget_s:g} s", self._blocker_hint(last)
             ) from error
 
-    def _sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
+        """Until then, or until the run has to stop.
+
+        Raises:
+            StoppedOnRequest, ClaimLost: see `Claim.check`.
+        """
         self.claim.stopping.wait(seconds)
         self.claim.check()
 
     def _blocker_hint(self, watched: Watched | None) -> str:
         if watched is None or not watched.seen:
-            return self._try_again
-        return "\n".join(("blocked by:", *(f"  {blocker}" for blocker in watched.seen.values()), self._try_again))
+            return self.try_again
+        return "\n".join(("blocked by:", *(f"  {blocker}" for blocker in watched.seen.values()), self.try_again))
 
     @property
-    def _try_again(self) -> str:
+    def try_again(self) -> str:
+        """What to do where nothing was changed."""
         return f"nothing was changed; try again with: {self.again}"
 
     def _note_wait(self, position: int, watched: Watched | None, *, failed: bool = False) -> None:
         """Who blocked us and for how long goes into the history, and an attempt that failed is counted."""
         if watched is None or not (watched.seen or failed):
             return
-        self._waited_s += watched.waited_s
+        self.waited_s += watched.waited_s
         milliseconds = watched.waited_s * 1000
         with self.engine.begin() as connection:
             self.claim.fence(connection)
@@ -465,72 +438,6 @@ class Executor:
             lines += map(_as_line, rows)
         return StepFailed("\n".join(lines), f"put these rows right, then: {self.again}")
 
-    # indexes
-
-    def _build_index(self, row: StepRow, step: BuildIndex, done: Callable[[Connection], None]) -> None:
-        """The catalog, not our memory, says whether the index is there: a killed build leaves an invalid one."""
-        if row.status == "pending":
-            self._claim_name(row, step)
-        self.ensure_index(row.position, step)
-        self.finish_index(row.position, step.after, done)
-
-    def ensure_index(self, position: int, step: BuildIndex) -> None:
-        """Builds the index unless it is there."""
-        while True:
-            state = self._index_state(step)
-            if state is None:
-                self._create_index(position, step)
-            elif state["valid"]:
-                return
-            elif state["being_built"]:
-                # by the server process of a runner that was killed: it knows nothing of that and works on
-                self._await_build(step)
-            else:
-                # ours, by the journal: interrupted or failed; it takes every write and serves no query
-                self.reporter.note(f"removing what is left of an interrupted build of {step.name}")
-                self.autocommit(position, step, step.drop_sql)
-
-    def finish_index(self, position: int, after: Sequence[str], done: Callable[[Connection], object]) -> None:
-        """What is said of an index, and the note that it is there."""
-        with self.engine.begin() as connection:
-            set_local(connection, lock_timeout=0, statement_timeout=0)
-            for statement in after:
-                run(connection, self.tagged(statement, position))
-            done(connection)
-
-    def _await_build(self, step: BuildIndex) -> None:
-        self.reporter.note(f"waiting for a build of {step.name} that is still under way")
-        while (state := self._index_state(step)) is not None and state["being_built"]:
-            self._sleep(1)
-
-    def _claim_name(self, row: StepRow, step: BuildIndex) -> None:
-        with self.engine.begin() as connection:
-            if fetch(connection, INDEX_STATE, {"schema": step.schema, "name": step.name}):
-                raise StepFailed(
-                    f'there is already a relation "{step.schema}.{step.name}", and it is not ours',
-                    f"rename or drop it, then: {self.again}",
-                )
-            self.claim.fence(connection)
-            store.step_started(connection, self.claim.run_id, row.position)
-
-    def _index_state(self, step: BuildIndex) -> RowMapping | None:
-        with self.engine.connect() as connection:
-            rows = fetch(connection, INDEX_STATE, {"schema": step.schema, "name": step.name})
-        return rows[0] if rows else None
-
-    def _create_index(self, position: int, step: BuildIndex) -> None:
-        try:
-            self.autocommit(position, step, step.sql, tablespace=step.tablespace)
-        except StepFailed:
-            # an invalid unique index still refuses duplicates: it must not stay and fail the application's writes
-            self.autocommit(position, step, step.drop_sql)
-            raise
-        except DBAPIError as error:
-            if sqlstate(error) not in LOCK_STATES:
-                raise
-            # it lost a deadlock; our caller looks at the catalog, removes what is left and begins again
-            logger.info("lost a deadlock: %s", step.title, extra={"run": self.name})
-
     def autocommit(self, position: int, step: Step, sql: str, *, tablespace: str | None = None) -> None:
         """CONCURRENTLY: outside a transaction, without timeouts (lock_timeout would leave an invalid index behind).
 
@@ -548,99 +455,6 @@ class Executor:
             with self._translated(step, connection) as watched:
                 run(connection, self.tagged(sql, position))
         self._note_wait(position, watched)
-
-    def _reindex(self, row: StepRow, step: Reindex, done: Callable[[Connection], None]) -> None:
-        """What an interrupted try has left goes first; then it is done again, whether or not it was through."""
-        parts = self._parts(step)
-        if row.status == "pending":
-            self._claim_leftovers(row, parts)
-        else:
-            self._clear_up(row, parts)
-        for part in parts:
-            try:
-                self.autocommit(row.position, part, part.sql)
-            except StepFailed:
-                self._remove_leftovers(row, part)
-                raise
-        self.note(done)
-
-    def _parts(self, step: Reindex) -> list[Reindex]:
-        """The index itself, or those of the partitions: there is nothing to rebuild of a partitioned table's own."""
-        with self.engine.connect() as connection:
-            found = fetch(connection, LEAF_INDEXES, {"schema": step.schema, "name": step.name})
-        return [reindex(Table(row["schema"], row["table"]), row["name"]) for row in found] or [step]
-
-    def _clear_up(self, row: StepRow, parts: Sequence[Reindex]) -> None:
-        for part in parts:
-            self._await_reindex(part)
-            self._remove_leftovers(row, part)
-
-    def _claim_leftovers(self, row: StepRow, parts: Sequence[Reindex]) -> None:
-        """From here on what has such a name is ours."""
-        with self.engine.begin() as connection:
-            for schema, name in ((part.schema, name) for part in parts for name in part.leftovers):
-                if fetch(connection, INDEX_STATE, {"schema": schema, "name": name}):
-                    raise StepFailed(
-                        f'there is already a relation "{schema}.{name}", and it is not ours',
-                        f"an interrupted REINDEX leaves such an index: drop it, then: {self.again}",
-                    )
-            self.claim.fence(connection)
-            store.step_started(connection, self.claim.run_id, row.position)
-
-    def _await_reindex(self, step: Reindex) -> None:
-        """The server process of a runner that was killed knows nothing of that and works on."""
-        names = [step.name, *step.leftovers]
-        while True:
-            with self.engine.connect() as connection:
-                if not fetch(connection, BEING_REBUILT, {"schema": step.schema, "names": names}):
-                    return
-            self.reporter.note(f"waiting for a rebuild of {step.name} that is still under way")
-            self._sleep(1)
-
-    def _remove_leftovers(self, row: StepRow, step: Reindex) -> None:
-        for undo, name in zip(step.undo, step.leftovers, strict=True):
-            with self.engine.connect() as connection:
-                found = fetch(connection, INDEX_STATE, {"schema": step.schema, "name": name})
-            # one that is valid serves somebody: no REINDEX has left it
-            if found and found[0]["valid"] is False:
-                assert isinstance(undo, DropIndex)
-                self.reporter.note(f"removing what is left of an interrupted rebuild of {step.name}")
-                self.autocommit(row.position, undo, undo.sql)
-
-    # snapshots
-
-    def _await_snapshots(self, step: AwaitSnapshots) -> None:
-        """Each look is a transaction of its own; whoever begins after the first is not waited for."""
-        with self.engine.begin() as connection:
-            since = horizon(connection)
-        with self.engine.begin() as connection:
-            left = everyone = holders(connection, since)
-        started, told = time.monotonic(), set[str]()
-        while left:
-            if told != left.keys():
-                told = set(left)
-                self.reporter.waiting(step.title, list(left.values()))
-            self._waited_s = time.monotonic() - started
-            if self._waited_s >= self.settings.lock_budget_s:
-                break
-            self._sleep(SNAPSHOTS_S)
-            with self.engine.begin() as connection:
-                now = holders(connection, since)
-            left = {holder: blocker for holder, blocker in now.items() if holder in left}
-        if everyone:
-            self._note_holders(step, list((left or everyone).values()), in_vain=bool(left))
-        if left:
-            raise LockNotObtained(
-                f"{step.title}: somebody still has one after {self.settings.lock_budget_s:g} s",
-                "\n".join(("held by:", *(f"  {blocker}" for blocker in left.values()), self._try_again)),
-            )
-
-    def _note_holders(self, step: AwaitSnapshots, blockers: list[Blocker], *, in_vain: bool) -> None:
-        message = f"{step.title}: {self._waited_s * 1000:.0f} ms" + (" in vain" if in_vain else "")
-        detail = {"blockers": [blocker.as_json() for blocker in blockers]}
-        with self.engine.begin() as connection:
-            self.claim.fence(connection)
-            store.add_event(connection, self.claim.run_id, "lock_wait", message, detail=detail)
 
     # rows that stand against what follows
 
@@ -680,18 +494,6 @@ class Executor:
             f'has trigger "{step.guard}" been disabled for a while, or does a later trigger change these columns? '
             f"set these rows right, then: {self.again}",
         )
-
-
-def patience_ms(locks: int, *, lock_timeout_ms: int, deadlock_timeout_ms: int) -> int:
-    """How long a step waits for each of its locks: for several all in all less than deadlock_timeout.
-
-    A session that waits for our first lock while we wait for one of its own began to wait after us; it looks for a
-    deadlock only after deadlock_timeout, and by then we are gone: it is always us who gives way.
-    """
-    if locks == 1:
-        return lock_timeout_ms
-    # 0 would be no bound at all
-    return max(1, min(lock_timeout_ms, deadlock_timeout_ms // max(locks, 2)))
 
 
 def _as_line(row: RowMapping) -> str:

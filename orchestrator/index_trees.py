@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 
+from orchestrator import indexes
 from orchestrator.database import fetch
 from orchestrator.errors import PartitionAttached, StepFailed
-from orchestrator.journal import store
 from orchestrator.journal.store import StepRow
 from phases import index_tree
 from phases.delta import Table
@@ -104,28 +104,27 @@ def build(executor: Executor, row: StepRow, step: BuildIndexTree, done: Callable
         else:
             leaf = index_tree.on_leaf(step, partition)
             with executor.told(leaf):
-                executor.ensure_index(position, leaf)
+                indexes.ensure(executor, position, leaf)
             _run(executor, position, index_tree.attach_leaf(step, partition, parent))
     if not root["valid"]:
         raise StepFailed(
             f'index "{step.schema}.{step.name}" is not valid, though each partition has its own',
             f"look at it; then: {executor.again}",
         )
-    executor.finish_index(position, step.after, done)
+    indexes.finish(executor, position, step.after, done)
 
 
 def build_leaves(
     executor: Executor, row: StepRow, step: BuildLeafIndexes, done: Callable[[Connection], object]
 ) -> None:
     """One after the other, until each leaf has its own."""
-    if row.status == "pending":
-        executor.note(lambda connection: _begun(executor, row, connection))
+    executor.begin(row)
     parameters: dict[str, object] = {"table": step.table, "stem": leaf_stem(step.name)}
     while missing := _ask(executor, LEAVES_WITHOUT, parameters):
         executor.claim.check()
         leaf = index_tree.of_leaf(step, Table(missing[0]["schema"], missing[0]["name"]), missing[0]["oid"])
         with executor.told(leaf):
-            executor.ensure_index(row.position, leaf)
+            indexes.ensure(executor, row.position, leaf)
     executor.note(done)
 
 
@@ -168,21 +167,16 @@ def _run(executor: Executor, position: int, statement: Statement) -> None:
 
 def _claim_names(executor: Executor, row: StepRow, step: BuildIndexTree) -> None:
     """From here on what has such a name is ours."""
-    indexes = [Table(step.schema, step.name)]
-    indexes += [index_tree.of(step, partition) for partition in _partitions(executor, step.table)]
+    names = [Table(step.schema, step.name)]
+    names += [index_tree.of(step, partition) for partition in _partitions(executor, step.table)]
     with executor.engine.begin() as connection:
-        for index in indexes:
+        for index in names:
             if fetch(connection, ROOT, {"schema": index.schema, "name": index.name, "table": step.table}):
                 raise StepFailed(
                     f'there is already a relation "{index.schema}.{index.name}", and it is not ours',
                     f"rename or drop it, then: {executor.again}",
                 )
-        _begun(executor, row, connection)
-
-
-def _begun(executor: Executor, row: StepRow, connection: Connection) -> None:
-    executor.claim.fence(connection)
-    store.step_started(connection, executor.claim.run_id, row.position)
+        executor.begun(connection, row)
 
 
 def _root(executor: Executor, step: BuildIndexTree | DropIndexTree) -> RowMapping | None:

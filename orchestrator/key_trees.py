@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 
 from orchestrator.database import fetch
-from orchestrator.journal import store
 from orchestrator.journal.store import StepRow
 from phases import key_tree
 from phases.delta import Table
@@ -30,10 +29,7 @@ WHERE t.isleaf AND con.convalidated IS NOT TRUE ORDER BY c.oid LIMIT 1
 
 def add(executor: Executor, row: StepRow, step: AddForeignKeyTree, done: Callable[[Connection], object]) -> None:
     """To each leaf that has none, then to the table."""
-    if row.status == "pending":
-        with executor.engine.begin() as connection:
-            executor.claim.fence(connection)
-            store.step_started(connection, executor.claim.run_id, row.position)
+    executor.begin(row)
     while True:
         executor.claim.check()
         with executor.engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""The order in which a step takes its locks, where it takes several."""
+"""The locks of a step that takes several: in which order, and how long it waits for each."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from orchestrator.database import fetch
 from phases.step import LockMode, Statement
 
 T = TypeVar("T")
+
+LOCK_STATES = {"55P03", "40P01", "40001"}
+"""lock_not_available, deadlock_detected, serialization_failure: rolled back whole, worth another try."""
 
 # LOCK TABLE is for owners; what refers to somebody else's table locks that by itself
 OURS = """
@@ -46,3 +49,15 @@ def rotated(statements: Sequence[T], turn: int) -> list[T]:
     """
     first = turn % max(1, len(statements))
     return [*statements[first:], *statements[:first]]
+
+
+def patience_ms(locks: int, *, lock_timeout_ms: int, deadlock_timeout_ms: int) -> int:
+    """How long a step waits for each of its locks: for several all in all less than deadlock_timeout.
+
+    A session that waits for our first lock while we wait for one of its own began to wait after us; it looks for a
+    deadlock only after deadlock_timeout, and by then we are gone: it is always us who gives way.
+    """
+    if locks == 1:
+        return lock_timeout_ms
+    # 0 would be no bound at all
+    return max(1, min(lock_timeout_ms, deadlock_timeout_ms // max(locks, 2)))

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from sqlalchemy import Connection
 
 from orchestrator.database import fetch, scalar
+from orchestrator.errors import LockNotObtained
+from orchestrator.journal import store
 from orchestrator.report import Blocker
+from phases.step import AwaitSnapshots
+
+if TYPE_CHECKING:
+    from orchestrator.executor import Executor
+
+LOOK_S = 0.2
+"""How often those who hold an old snapshot are looked for."""
 
 # every snapshot that was taken before this one has an xmin that is no newer
 HORIZON = "SELECT (pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::xid)::text"
@@ -48,3 +61,43 @@ def holders(connection: Connection, since: str) -> dict[str, Blocker]:
         row["holder"]: Blocker(**{key: value for key, value in row.items() if key != "holder"})
         for row in fetch(connection, HOLDERS, {"horizon": since})
     }
+
+
+def await_their_end(executor: Executor, step: AwaitSnapshots) -> None:
+    """Each look is a transaction of its own; whoever begins after the first is not waited for.
+
+    Raises:
+        LockNotObtained: somebody still holds one when the lock budget is spent.
+    """
+    engine, budget_s = executor.engine, executor.settings.lock_budget_s
+    with engine.begin() as connection:
+        since = horizon(connection)
+    with engine.begin() as connection:
+        left = everyone = holders(connection, since)
+    started, told = time.monotonic(), set[str]()
+    while left:
+        if told != left.keys():
+            told = set(left)
+            executor.reporter.waiting(step.title, list(left.values()))
+        executor.waited_s = time.monotonic() - started
+        if executor.waited_s >= budget_s:
+            break
+        executor.sleep(LOOK_S)
+        with engine.begin() as connection:
+            now = holders(connection, since)
+        left = {holder: blocker for holder, blocker in now.items() if holder in left}
+    if everyone:
+        _note(executor, step, list((left or everyone).values()), in_vain=bool(left))
+    if left:
+        raise LockNotObtained(
+            f"{step.title}: somebody still has one after {budget_s:g} s",
+            "\n".join(("held by:", *(f"  {blocker}" for blocker in left.values()), executor.try_again)),
+        )
+
+
+def _note(executor: Executor, step: AwaitSnapshots, blockers: Sequence[Blocker], *, in_vain: bool) -> None:
+    message = f"{step.title}: {executor.waited_s * 1000:.0f} ms" + (" in vain" if in_vain else "")
+    detail = {"blockers": [blocker.as_json() for blocker in blockers]}
+    with executor.engine.begin() as connection:
+        executor.claim.fence(connection)
+        store.add_event(connection, executor.claim.run_id, "lock_wait", message, detail=detail)

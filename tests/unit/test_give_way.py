@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.executor import patience_ms
+from orchestrator.lock_order import patience_ms
 
 
 @pytest.mark.parametrize("locks", range(2, 12))
