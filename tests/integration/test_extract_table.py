@@ -522,6 +522,11 @@ def test_what_is_about_the_columns_alone_comes_along(create_database: CreateData
         CREATE INDEX ON users (lower(bio)); CREATE INDEX ON users (city, bio);
         COMMENT ON COLUMN users.bio IS 'in full'; INSERT INTO users VALUES (1, 'Ulm', 'one');
     """
+    before = create_database()
+    before.execute(tables)
+    program, _ = make_program(context_of(before), parse(PLAN, "plan"))
+    warning = 'has a constraint like "users_bio_face_key", and ON CONFLICT watches that of one table'
+    assert any(warning in each for each in program.warnings)
     database, _ = moved(create_database, tmp_path, Phase.CONTRACT, tables=tables)
     twin = create_database(init)
     twin.execute("""
