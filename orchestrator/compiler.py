@@ -96,8 +96,11 @@ def _place_in_constrain(step: Step) -> int:
 
 
 def _place_in_contract(step: Step) -> int:
-    """What looks comes before what destroys, and tables go when no foreign key is left between them."""
-    if isinstance(step, Verify):
+    """What looks comes before what destroys, and tables go when no foreign key is left between them.
+
+    To count what comes after a look begins before it: what came while it was under way may have come behind it.
+    """
+    if isinstance(step, Verify) or (isinstance(step, Statement) and step.marks):
         return 0
     return 2 if isinstance(step, Statement) and step.loss else 1
 

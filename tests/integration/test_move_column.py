@@ -187,13 +187,19 @@ def test_a_value_without_a_row_there_stops_the_run_and_contract(
         migration.advance(Phase.CONTRACT)
 
 
-def test_contract_drops_no_value_that_came_between_look_and_drop_and_has_no_row_there(
+def test_contract_drops_no_value_that_came_before_the_drop_and_has_no_row_there(
     create_database: CreateDatabase, tmp_path: Path
 ) -> None:
     database, migration = moved(create_database, tmp_path, Phase.CONSTRAIN)
-    late = migration.meddling("drop bio", lambda: database.execute("INSERT INTO users VALUES (7, 'Ulm', 'seven')"))
+
+    def come() -> None:
+        database.execute("INSERT INTO users VALUES (7, 'Ulm', 'seven')")
+
+    with pytest.raises(NotVerified, match="1 rows differ\n  id=7"):
+        migration.meddling("begin to count", come).advance(Phase.CONTRACT)
+    database.execute("DELETE FROM users WHERE id = 7")
     with pytest.raises(StepFailed, match="something was written since the tables were compared that only users has"):
-        late.advance(Phase.CONTRACT)
+        migration.meddling("drop bio", come).advance(Phase.CONTRACT)
     database.execute("INSERT INTO profiles VALUES (7, 'dark')")
     migration.advance(Phase.CONTRACT)
     assert profiles(database)[-1] == (7, "seven", None)
