@@ -115,6 +115,7 @@ NO_OTHER_KEY = 'primary key "key" of "public.rooms" is WITHOUT OVERLAPS'
 OVERLAPS = [
     ("rooms", "kind: rename_column, from: valid, to: during", NO_OTHER_KEY),
     ("rooms", "kind: change_type, column: id, type: int8range, up: 'null', down: 'null'", NO_OTHER_KEY),
+    ("beds", "kind: change_type, column: id, type: text, collation: '\"C\"'", "is WITHOUT OVERLAPS"),
     ("rooms", "kind: reindex, name: key", "and cannot be rebuilt CONCURRENTLY"),
     ("rooms", "kind: drop_index, name: once", "is the index of an exclusion constraint"),
     (
