@@ -43,8 +43,10 @@ def indexes(
     )
 
 
-def foreign_keys(facts: TableFacts, columns: Collection[str], to: Table) -> tuple[ForeignKey, ...]:
-    """Foreign keys to other tables."""
+def foreign_keys(
+    facts: TableFacts, columns: Collection[str], to: Table, *, by_leaf: bool = False
+) -> tuple[ForeignKey, ...]:
+    """Foreign keys to other tables. `by_leaf`: one partition at a time."""
     return tuple(
         ForeignKey(
             table=to,
@@ -57,6 +59,7 @@ def foreign_keys(facts: TableFacts, columns: Collection[str], to: Table) -> tupl
             deferral=key.deferral,
             validated=key.validated,
             enforced=key.enforced,
+            by_leaf=by_leaf,
             comment=key.comment,
         )
         for key in facts.foreign_keys

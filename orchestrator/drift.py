@@ -20,7 +20,7 @@ from orchestrator.succession import dependent_refusals, table_refusals
 from orchestrator.unfolding import unfolded
 from phases.constrain import proof_of
 from phases.delta import Delta, ForeignKey, Index, NewColumn, Statistics, Table, UniqueKey
-from phases.names import truncating
+from phases.names import ahead, truncating
 from phases.step import Phase
 
 
@@ -133,7 +133,7 @@ def without_ours(catalog: Catalog, deltas: Sequence[Delta], swapped: Collection[
                 columns=[] if delta.table in swapped else [column.name for column in delta.add],
                 triggers=[
                     *([delta.sync.trigger] if delta.sync else []),
-                    *(name for each in triggers for name in (each, truncating(each))),
+                    *(name for each in triggers for name in (each, truncating(each), ahead(each))),
                     *(name for each in delta.partitionings for name in (each.trigger, each.truncate_trigger)),
                 ],
                 names=_made_by(delta) | partitions.made_by(delta, facts),

@@ -22,12 +22,7 @@ def refusals(change: Change, facts: TableFacts) -> Iterator[Refusal]:
             change.not_on_partitions,
         )
         return
-    for partition in facts.tree:
-        if not partition.plain:
-            yield (
-                f'partition "{partition.table.schema}.{partition.table.name}" is a foreign table',
-                "detach it for the time of the run: nobody could guard or fill its rows",
-            )
+    yield from _foreign(facts)
     keyed = sorted((change.touches | change.fills) & set(facts.partition_key))
     if keyed:
         yield (
@@ -42,16 +37,27 @@ def refusals(change: Change, facts: TableFacts) -> Iterator[Refusal]:
 
 def refusals_of_other(change: Change, facts: TableFacts) -> Iterator[Refusal]:
     """What stands against another table of a change."""
-    if facts.partitioned:
+    if facts.partitioned and change.not_on_partitions is not None:
         yield (
             f'{change.kind} does not work on partitioned tables yet: "{facts.display}" is one',
-            change.not_on_partitions or "name another table",
+            change.not_on_partitions,
         )
+    elif facts.partitioned:
+        yield from _foreign(facts)
+
+
+def _foreign(facts: TableFacts) -> Iterator[Refusal]:
+    for partition in facts.tree:
+        if not partition.plain:
+            yield (
+                f'partition "{partition.table.schema}.{partition.table.name}" is a foreign table',
+                "detach it for the time of the run: nobody could guard or fill its rows",
+            )
 
 
 def warnings(change: Change, facts: TableFacts) -> Iterator[str]:
     """What the operator should know of the partitions."""
-    if facts.partitioned and change.makes | change.fills:
+    if facts.partitioned and (change.makes | change.fills or change.others):
         yield (
             f'rows that a partition of "{facts.display}" brings along, when it is attached during the run, are brought '
             "into step by the next advance: until then newer code finds them without their new values"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -17,6 +18,8 @@ from phases.delta import Delta, Move, NewTable
 
 class Relocation(Change):
     """A change about two tables."""
+
+    not_on_partitions: ClassVar[str | None] = None
 
     columns: tuple[str, ...] = Field(min_length=1, description="the columns that move; they keep their names")
     to: str = Field(min_length=1, description="table or schema.table that they move to")
@@ -72,6 +75,8 @@ class Relocation(Change):
             back_trigger=names.mover_of(plan, there, here),
             back_function=names.move_function_of(plan, there, here),
             definer=not any(_others_code(facts, target)),
+            here_partitioned=facts.partitioned,
+            there_partitioned=target.partitioned,
         )
 
     def complete(self, facts: TableFacts, target: TableFacts) -> frozenset[str]:
@@ -181,8 +186,18 @@ class Relocation(Change):
                 "our triggers act with the rights of whoever writes: who is given a privilege on one of the tables "
                 "before contract needs SELECT, INSERT, UPDATE and DELETE on both, or his writes fail"
             )
+        for each in (facts, target):
+            if each.partitioned:
+                yield from self._warnings_of_partitions(each)
         if facts.row_security:
             yield f'the policies of "{facts.display}" do not come along to "{target.display}"'
+
+    def _warnings_of_partitions(self, facts: TableFacts) -> Iterator[str]:
+        """Of either table."""
+        yield (
+            f'where a row of "{facts.display}" moves to another partition while somebody else writes it, or the row of '
+            "the other table that belongs to it, that may fail with 40001: PostgreSQL cannot follow it there"
+        )
 
 
 def _rights(facts: TableFacts) -> Rights:
@@ -211,6 +226,13 @@ def _triggers_of_others(facts: TableFacts) -> Iterator[Refusal]:
 def key_refusals(facts: TableFacts, key: tuple[str, ...], *, nulls: bool = False) -> Iterator[Refusal]:
     """What stands against telling the rows of a table by these columns."""
     columns = [facts.column(name) for name in key]
+    if lacking := [name for name in facts.partition_key if name not in key]:
+        yield (
+            f'{listed(key)} is no key of "{facts.display}" without {listed(lacking)}, by which it is partitioned',
+            "two partitions could have the same: give a key with the whole partition key, and give the other table "
+            "such columns first",
+        )
+        return
     deferrable = {each.index for each in facts.constraints if each.deferral}
     unique = any(
         index.unique and index.valid and not index.partial and set(index.keys) == set(key)
@@ -224,6 +246,11 @@ def key_refusals(facts: TableFacts, key: tuple[str, ...], *, nulls: bool = False
             "one will not do",
         )
     for column in columns:
+        if facts.partitioned and column.generated:
+            yield (
+                f'"{column.name}" is generated: before a row moves to another partition nobody knows its value there',
+                "take a key without it",
+            )
         if column.comparison == "image":
             yield (
                 f'"{column.name}" cannot be the key: values of type {column.type} may be equal and yet different',

@@ -635,6 +635,13 @@ def creator_refusals(facts: TableFacts) -> Iterator[Refusal]:
                 f'{grantee} may create triggers on "{facts.display}", and these would run with the rights of our role',
                 f'REVOKE TRIGGER ON "{facts.table.schema}"."{facts.table.name}" FROM {grantee}',
             )
+    for partition in facts.tree:
+        for role in partition.creators:
+            grantee, name = f'"{role}"' if role else "PUBLIC", f'"{partition.table.schema}"."{partition.table.name}"'
+            yield (
+                f"{grantee} may create triggers on partition {name}, and these would run with the rights of our role",
+                f"REVOKE TRIGGER ON {name} FROM {grantee}",
+            )
 
 
 def trigger_functions(facts: TableFacts) -> tuple[TriggerFunction, ...]:

@@ -517,6 +517,8 @@ class Move:
     back_function: str
     definer: bool = True
     """Whether the triggers act with our rights; else with those of whoever writes, and under his search_path."""
+    here_partitioned: bool = False
+    there_partitioned: bool = False
 
     @property
     def name(self) -> str:

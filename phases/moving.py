@@ -8,12 +8,18 @@ Older code has its row here locked when its trigger wants the one there, newer c
 wants the row here. Where both want the same row at once, newer code's trigger gives way, and not with an error: whoever
 waits for it gets the row there next, and has the last word on both. Who waits for each other over several rows is in
 a deadlock, which PostgreSQL ends.
+
+Of a partitioned table the key has the partition key. An UPDATE that moves a row to another partition gives it another
+key, then, and is a DELETE and an INSERT for AFTER triggers, of which neither knows what the statement has written. So
+there is a trigger BEFORE the update of a key as well: it takes along what newer code has written last, and sees to what
+only an UPDATE can tell.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
@@ -21,7 +27,7 @@ from phases.constrain import analyze
 from phases.delta import Delta, Move, Table
 from phases.dual_write import ENABLE_ALWAYS, compared
 from phases.expand import create_table
-from phases.names import truncating
+from phases.names import ahead, truncating
 from phases.sql import lock, names, qualified, text
 from phases.step import AwaitSnapshots, Batches, Insertion, Inspect, Lock, LockMode, Rows, Statement, Step, Verify
 from phases.sync import DIFFERENT, GIVEN, MISSING, SAME, all_of, of_row
@@ -40,8 +46,23 @@ OURS = SQL(
     RAISE insufficient_privilege USING MESSAGE = 'this function is for triggers of one table';
   END IF;"""
 )
+# a partition that is being detached has still its triggers, and no root any more
+OURS_BY_TREE = SQL(
+    """  IF pg_catalog.pg_partition_root(TG_RELID) IS DISTINCT FROM {table}::pg_catalog.regclass AND NOT EXISTS (
+    WITH RECURSIVE above AS (
+      SELECT TG_RELID AS relid UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN above ON i.inhrelid = relid
+    )
+    SELECT FROM above WHERE relid = {table}::pg_catalog.regclass
+  ) THEN
+    RAISE insufficient_privilege USING MESSAGE = 'this function is for triggers of one table';
+  END IF;"""
+)
 CREATE_TRIGGER = SQL(
     "CREATE TRIGGER {trigger} AFTER INSERT OR UPDATE{delete} ON {table} FOR EACH ROW EXECUTE FUNCTION {function}()"
+)
+# of a partitioned table: the last that knows of what row an INSERT elsewhere comes
+CREATE_KEY_TRIGGER = SQL(
+    "CREATE TRIGGER {trigger} BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({key_changed}) EXECUTE FUNCTION {function}()"
 )
 CREATE_TRUNCATE_TRIGGER = SQL(
     "CREATE TRIGGER {trigger} AFTER TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
@@ -64,6 +85,16 @@ TOUCHED = SQL(
     " FROM pg_catalog.pg_trigger AS t"
     " JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid WHERE t.tgname IN ({triggers})"
     " AND t.tgrelid IN ({source}::pg_catalog.regclass, {target}::pg_catalog.regclass))"
+)
+# and so of a partition's, which are as they came with it: with those of the table above it, or when it was attached
+TOUCHED_IN_TREE = SQL(
+    "(SELECT 1 + COALESCE(pg_catalog.sum(t.xmin::text::bigint + p.xmin::text::bigint), 0)::bigint"
+    " FROM pg_catalog.pg_trigger AS t"
+    " JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid WHERE t.tgname IN ({triggers})"
+    " AND (t.tgrelid IN ({source}::pg_catalog.regclass, {target}::pg_catalog.regclass) OR t.tgparentid <> 0"
+    " AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS above"
+    " WHERE above.oid = t.tgparentid AND above.xmin = t.xmin)"
+    " AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = t.tgrelid AND i.xmin = t.xmin)))"
 )
 REQUIRE_COUNT_BODY = SQL(
     """
@@ -92,13 +123,37 @@ NOW = SQL("CASE WHEN {op} = 'UPDATE' AND {same} THEN {new} ELSE {now} END")
 MARK = "orchestrator.moving"
 WENT = SQL("{what} || ROW({key})::text")
 
+# what newer code has written last goes along; whoever just writes it is waited for. The row there may have gone ahead
+AHEAD = SQL(
+    """  IF TG_WHEN = 'BEFORE' THEN
+    PERFORM FROM {target} AS there WHERE {was_there} FOR NO KEY UPDATE;
+    IF FOUND THEN
+      SELECT {latest} INTO {new} FROM {target} AS there WHERE {was_there};{keep_up}
+    ELSE
+      PERFORM FROM {target} AS there WHERE {is_there} FOR NO KEY UPDATE;
+      IF FOUND THEN
+        SELECT {latest} INTO {new} FROM {target} AS there WHERE {is_there};
+      END IF;
+    END IF;
+    RETURN NEW;
+  END IF;
+"""
+)
+# the row there is the application's, and may follow. Its trigger must not hear of it: it would write the row under the
+# UPDATE
+KEEP_UP = SQL(
+    """
+      PERFORM pg_catalog.set_config({mark}, {leaving_here}, true);
+      UPDATE {target} AS there SET {written} WHERE {was_there} AND {differ};
+      PERFORM pg_catalog.set_config({mark}, '', true);"""
+)
 # here to there. Only what the statement has changed: the rest may be newer there
 FORTH = SQL(
     """
 #variable_conflict use_column
 BEGIN
 {ours}
-  IF TG_OP = 'TRUNCATE' THEN
+{ahead}  IF TG_OP = 'TRUNCATE' THEN
     DELETE FROM {target};
     RETURN NULL;
   ELSIF TG_OP = 'DELETE' THEN
@@ -159,7 +214,7 @@ FORTH_BESIDE = SQL(
 #variable_conflict use_column
 BEGIN
 {ours}
-{as_it_is}
+{ahead}{as_it_is}
   IF TG_OP = 'INSERT' AND {empty} THEN
     -- the row there may have come first
     UPDATE {source} AS here SET {taken} FROM {target} AS there WHERE {is_here} AND {is_there} AND NOT ({nothing_there});
@@ -221,6 +276,28 @@ BEGIN
 END
 """
 )
+HEED = SQL(
+    """  IF pg_catalog.current_setting({mark}, true) = {leaving_there} THEN
+    RETURN NULL;
+  END IF;
+"""
+)
+# a null that the statement writes: of an INSERT it would say nothing
+BACK_BESIDE_AHEAD = SQL(
+    """  IF TG_WHEN = 'BEFORE' THEN
+    IF NOT ({empty_there} AND {unchanged}) THEN
+      SELECT {differ} INTO apart FROM {source} AS here WHERE {is_here};
+      IF apart THEN
+{lock_new}
+        IF held THEN
+          UPDATE {source} AS here SET {given} WHERE {is_here} AND {differ};
+        END IF;
+      END IF;
+    END IF;
+    RETURN NEW;
+  END IF;
+"""
+)
 # from a table of the application's own: what the statement has not written says nothing, as it may not be copied yet.
 # A row that comes without a value takes the one that the source has, and waits for who is just writing it
 BACK_BESIDE = SQL(
@@ -233,7 +310,7 @@ DECLARE
   apart boolean;
 BEGIN
 {ours}
-  IF TG_OP = 'UPDATE' AND {unchanged} AND NOT {key_changed} THEN
+{heed}{ahead}  IF TG_OP = 'UPDATE' AND {unchanged} AND NOT {key_changed} THEN
     RETURN NULL;
   END IF;
   IF {empty_there} AND (TG_OP = 'INSERT' OR {unchanged}) THEN
@@ -283,7 +360,7 @@ LOCK = SQL(
           EXCEPTION WHEN lock_not_available THEN
             IF patience::interval > '0' AND pg_catalog.clock_timestamp() - since > patience::interval THEN
               RAISE;
-            END IF;
+            END IF;{moved}
           END;
           IF {awaited} THEN
             held := false;
@@ -291,6 +368,15 @@ LOCK = SQL(
           END IF;
         END LOOP;
       END IF;"""
+)
+# to another partition: there is no such row here any more
+MOVED = SQL(
+    """
+          WHEN serialization_failure THEN
+            IF pg_catalog.current_setting('transaction_isolation') <> 'read committed' THEN
+              RAISE;
+            END IF;
+            EXIT;"""
 )
 AWAITED = SQL(
     """EXISTS (
@@ -301,16 +387,19 @@ AWAITED = SQL(
               JOIN locks AS waits ON NOT waits.granted AND waits.pid <> has.pid AND waits.locktype = has.locktype
               WHERE (behind.pid <> pg_catalog.pg_backend_pid()
                      OR EXISTS (SELECT FROM locks AS theirs WHERE theirs.pid = waits.pid AND theirs.locktype = 'tuple'
-                                AND theirs.relation = {target}::pg_catalog.regclass))
+                                AND {theirs} = {target}::pg_catalog.regclass))
                 AND (has.locktype = 'transactionid' AND waits.transactionid = has.transactionid
                      OR has.locktype = 'tuple' AND (waits.database, waits.relation, waits.page, waits.tuple)
                                                  = (has.database, has.relation, has.page, has.tuple))
             )
             SELECT FROM behind JOIN locks AS hands ON hands.pid = behind.pid AND hands.granted
             WHERE behind.pid <> pg_catalog.pg_backend_pid() AND hands.locktype = 'relation'
-              AND hands.relation = {source}::pg_catalog.regclass AND hands.mode IN ('RowShareLock', 'RowExclusiveLock')
+              AND {hands} = {source}::pg_catalog.regclass AND hands.mode IN ('RowShareLock', 'RowExclusiveLock')
           )"""
 )
+# of a lock; rows are locked where they are, and their table may have been named as the whole or as the part
+LOCKED = SQL("{lock}.relation")
+LOCKED_IN_TREE = SQL("pg_catalog.pg_partition_root({lock}.relation)")
 # what one table has and the other has not, once all is done
 LEFT = SQL(
     "EXISTS (SELECT FROM {one} WHERE {is_one} AND NOT ({nothing})"
@@ -323,7 +412,7 @@ KEPT = SQL(
     " THEN {stored} ELSE {given} END"
 )
 COMPLETED = SQL("CASE WHEN {missing} THEN {here} ELSE {there} END")
-ASSIGN_CHANGED = SQL("{column} = CASE WHEN {op} = 'UPDATE' AND {unchanged} THEN {stored} ELSE {given} END")
+CHANGED = SQL("CASE WHEN {op} = 'UPDATE' AND {unchanged} THEN {stored} ELSE {given} END")
 FILLED = SQL("CASE WHEN {op} = 'UPDATE' AND {unchanged} AND {has_value} THEN {stored} ELSE {given} END")
 # a subquery that gives a value: EXISTS could become a join, which would read all of the other table for every batch
 AGREES = SQL("(SELECT {agree} FROM {other} AS other WHERE {equal})")
@@ -570,7 +659,10 @@ def _require_count(source: Table, move: Move, counter: Identifier, owner: Table)
 
 def _touched(source: Table, move: Move) -> Composable:
     triggers = [name for each in (move.trigger, move.back_trigger) for name in (each, truncating(each))]
-    return TOUCHED.format(
+    in_tree = move.here_partitioned or move.there_partitioned
+    if in_tree:
+        triggers += [ahead(each) for each in (move.trigger, move.back_trigger)]
+    return (TOUCHED_IN_TREE if in_tree else TOUCHED).format(
         triggers=SQL(", ").join(map(Literal, triggers)),
         source=Literal(text(qualified(source))),
         target=Literal(text(qualified(move.table))),
@@ -619,11 +711,11 @@ def _part(source: Table, move: Move) -> Iterator[Composable]:
 
 
 def _drop(source: Table, move: Move) -> Iterator[Composed]:
-    for table, trigger, function in (
-        (source, move.trigger, move.function),
-        (move.table, move.back_trigger, move.back_function),
+    for table, trigger, function, partitioned in (
+        (source, move.trigger, move.function, move.here_partitioned),
+        (move.table, move.back_trigger, move.back_function, move.there_partitioned),
     ):
-        for name in (trigger, truncating(trigger)):
+        for name in (trigger, truncating(trigger), *([ahead(trigger)] if partitioned else ())):
             yield DROP_TRIGGER.format(trigger=Identifier(name), table=qualified(table))
         called = Identifier(table.schema, function)
         yield DROP_FUNCTION.format(function=called)
@@ -631,13 +723,25 @@ def _drop(source: Table, move: Move) -> Iterator[Composed]:
 
 
 def _create_forth(source: Table, move: Move) -> Iterator[Composed]:
-    body = (FORTH if move.create else FORTH_BESIDE).format(**_forth(source, move))
-    return _create(source, move, (move.trigger, move.function), body)
+    parts = _forth(source, move)
+    body = (FORTH if move.create else FORTH_BESIDE).format(
+        ahead=AHEAD.format(**parts) if move.here_partitioned else SQL(""), **parts
+    )
+    yield from _create(source, move, (move.trigger, move.function), body)
+    if move.here_partitioned:
+        yield from _create_ahead(source, move.trigger, move.function, move.key_here)
 
 
 def _create_back(source: Table, move: Move) -> Iterator[Composed]:
-    body = (BACK if move.create else BACK_BESIDE).format(**_back(source, move))
-    return _create(move.table, move, (move.back_trigger, move.back_function), body)
+    parts = _back(source, move)
+    body = (BACK if move.create else BACK_BESIDE).format(
+        ahead=BACK_BESIDE_AHEAD.format(**parts) if move.there_partitioned else SQL(""),
+        heed=HEED.format(**parts) if move.here_partitioned else SQL(""),
+        **parts,
+    )
+    yield from _create(move.table, move, (move.back_trigger, move.back_function), body)
+    if move.there_partitioned:
+        yield from _create_ahead(move.table, move.back_trigger, move.back_function, move.key_there)
 
 
 def _create(table: Table, move: Move, named: tuple[str, str], body: Composable) -> Iterator[Composed]:
@@ -660,23 +764,43 @@ def _create(table: Table, move: Move, named: tuple[str, str], body: Composable) 
         yield ENABLE_ALWAYS.format(table=qualified(table), trigger=name)
 
 
+def _create_ahead(table: Table, trigger: str, function: str, key: Sequence[str]) -> Iterator[Composed]:
+    name = Identifier(ahead(trigger))
+    yield CREATE_KEY_TRIGGER.format(
+        trigger=name,
+        table=qualified(table),
+        key_changed=compared(DIFFERENT, key),
+        function=Identifier(table.schema, function),
+    )
+    yield ENABLE_ALWAYS.format(table=qualified(table), trigger=name)
+
+
 def _forth(source: Table, move: Move) -> dict[str, Composable]:
     stored, given = _list(move.there, "there"), _list(move.here, "new")
     op = _operation(move.function)
     same = SAME.format(a=stored, b=_list(move.here, "here"))
-    filled = [_filled(op, pair) for pair in move.columns]
+    filled, changed = ([value(op, pair) for pair in move.columns] for value in (_filled, _changed))
     now = [_now(op, name) for name in move.here] if move.create else of_row(move.here, "self")
-    return {
-        "source": qualified(source),
-        "target": qualified(move.table),
-        "ours": _ours(source),
-        "as_it_is": _as_it_is(source, move.key_here, move.here, now),
+    leaving = {
         "mark": Literal(MARK),
+        "leaving_here": _marked(move, "leaving", move.key_here, "old"),
+        "target": qualified(move.table),
+        "written": _assigned(move.there, of_row(move.here)),
+        "was_there": _equal((move.key_there, "there"), (move.key_here, "old")),
+        "differ": DIFFERENT.format(a=stored, b=given),
+    }
+    return {
+        **leaving,
+        "latest": SQL(", ").join(changed if move.create else filled),
+        "keep_up": SQL("") if move.create else KEEP_UP.format(**leaving),
+        "source": qualified(source),
+        "ours": _ours(source, partitioned=move.here_partitioned),
+        "new": _list(move.here, "new"),
+        "as_it_is": _as_it_is(source, move.key_here, move.here, now),
         "went_here": _marked(move, "gone", move.key_here, "old"),
         "emptied_here": _marked(move, "empty", move.key_here, "new"),
         "is_here": _equal((move.key_here, "here"), (move.key_here, "new")),
         "is_there": _equal((move.key_there, "there"), (move.key_here, "new")),
-        "was_there": _equal((move.key_there, "there"), (move.key_here, "old")),
         "key_changed": compared(DIFFERENT, move.key_here),
         "new_key": _assigned(move.key_there, of_row(move.key_here)),
         "unchanged": compared(SAME, move.here),
@@ -686,8 +810,7 @@ def _forth(source: Table, move: Move) -> dict[str, Composable]:
         "values": _list((*move.key_here, *move.here), "new"),
         "key": names(move.key_there),
         "taken": _assigned(move.here, of_row(move.there, "there")),
-        "given": SQL(", ").join(_given(op, pair) for pair in move.columns),
-        "differ": DIFFERENT.format(a=stored, b=given),
+        "given": _assigned(move.there, changed),
         "agree": SAME.format(a=stored, b=given),
         "filled": _assigned(move.there, filled),
         "differ_filled": DIFFERENT.format(a=stored, b=SQL(", ").join(filled)),
@@ -703,8 +826,8 @@ def _forth(source: Table, move: Move) -> dict[str, Composable]:
     }
 
 
-def _ours(table: Table) -> Composable:
-    return OURS.format(table=Literal(text(qualified(table))))
+def _ours(table: Table, *, partitioned: bool) -> Composable:
+    return (OURS_BY_TREE if partitioned else OURS).format(table=Literal(text(qualified(table))))
 
 
 def _operation(function: str) -> Composable:
@@ -741,11 +864,10 @@ def _filled(op: Composable, pair: tuple[str, str]) -> Composable:
     )
 
 
-def _given(op: Composable, pair: tuple[str, str]) -> Composable:
+def _changed(op: Composable, pair: tuple[str, str]) -> Composable:
     here, there = pair
-    return ASSIGN_CHANGED.format(
+    return CHANGED.format(
         op=op,
-        column=Identifier(there),
         unchanged=compared(SAME, [here]),
         stored=Identifier("there", there),
         given=Identifier("new", here),
@@ -758,14 +880,23 @@ def _back(source: Table, move: Move) -> dict[str, Composable]:
     given = of_row(move.there) if move.create else [_kept(move, pair) for pair in move.columns]
     stored = zip(of_row(move.here, "here"), of_row(move.there, "there"), strict=True)
     completed = [COMPLETED.format(missing=MISSING.format(there), here=here, there=there) for here, there in stored]
-    awaited = AWAITED.format(source=Literal(text(qualified(source))), target=Literal(text(qualified(move.table))))
+    awaited = AWAITED.format(
+        source=Literal(text(qualified(source))),
+        target=Literal(text(qualified(move.table))),
+        hands=_locked("hands", partitioned=move.here_partitioned),
+        theirs=_locked("theirs", partitioned=move.there_partitioned),
+    )
+    lock_row = partial(
+        LOCK.format, source=qualified(source), awaited=awaited, moved=MOVED if move.here_partitioned else SQL("")
+    )
     return {
         "source": qualified(source),
         "target": qualified(move.table),
-        "ours": _ours(move.table),
+        "ours": _ours(move.table, partitioned=move.there_partitioned),
         "as_it_is": _as_it_is(move.table, move.key_there, move.there, of_row(move.there, "self")),
         "mark": Literal(MARK),
         "went_there": _marked(move, "gone", move.key_there, "old"),
+        "leaving_there": _marked(move, "leaving", move.key_there, "new"),
         "emptied_there": _marked(move, "empty", move.key_there, "old"),
         "is_here": is_here,
         "was_here": was_here,
@@ -790,9 +921,13 @@ def _back(source: Table, move: Move) -> dict[str, Composable]:
             same=SAME.format(a=_list(move.here, "here"), b=_list(move.there, "there")),
         ),
         "count": COUNT.format(counter=Literal(text(_back_counter(move)))),
-        "lock_old": LOCK.format(source=qualified(source), row=was_here, awaited=awaited),
-        "lock_new": LOCK.format(source=qualified(source), row=is_here, awaited=awaited),
+        "lock_old": lock_row(row=was_here),
+        "lock_new": lock_row(row=is_here),
     }
+
+
+def _locked(name: str, *, partitioned: bool) -> Composable:
+    return (LOCKED_IN_TREE if partitioned else LOCKED).format(lock=SQL(name))
 
 
 def _kept(move: Move, pair: tuple[str, str]) -> Composable:

@@ -87,6 +87,11 @@ def truncating(trigger: str) -> str:
     return derived(trigger, trigger, "truncate")
 
 
+def ahead(trigger: str) -> str:
+    """The trigger beside it that fires before a row may move to another partition; it comes last, as `trigger_of`."""
+    return derived(f"zzzz_{trigger}", trigger, "ahead")
+
+
 def leftovers(index: str) -> tuple[str, ...]:
     """What an interrupted REINDEX CONCURRENTLY of this index leaves behind: the new index, or the old one.
 

@@ -47,8 +47,13 @@ END
 
 
 def reaching(delta: Delta, steps: Iterator[Step]) -> Iterator[Step]:
-    """The steps as they are; of a partitioned table with the locks of its partitions."""
-    return (with_tree(each, delta.table) for each in steps) if delta.partitioned else steps
+    """The steps as they are; locks of partitioned tables, of those to which columns move too, with their partitions."""
+    trees = [delta.table] if delta.partitioned else []
+    trees += [move.table for move in delta.moves if move.there_partitioned]
+    for step in steps:
+        for table in trees:
+            step = with_tree(step, table)
+        yield step
 
 
 def lock_tree(table: Table, mode: LockMode) -> str:

@@ -247,6 +247,8 @@ class Partition:
     leaf: bool
     plain: bool
     """No foreign table."""
+    creators: tuple[str, ...] = ()
+    """Roles, besides the owner, that may create triggers on it; empty: PUBLIC."""
 
 
 @dataclass(frozen=True, kw_only=True)

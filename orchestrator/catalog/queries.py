@@ -42,7 +42,9 @@ WHERE c.oid = %(oid)s
 """
 
 TREE = """
-SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, t.isleaf AS leaf, c.relkind::text AS kind
+SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, t.isleaf AS leaf, c.relkind::text AS kind,
+       ARRAY(SELECT COALESCE(r.rolname, '') FROM aclexplode(c.relacl) x LEFT JOIN pg_roles r ON r.oid = x.grantee
+             WHERE x.privilege_type = 'TRIGGER' AND x.grantee <> c.relowner ORDER BY 1)::text[] AS creators
 FROM pg_partition_tree(%(oid)s::oid::regclass) t
 JOIN pg_class c ON c.oid = t.relid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE t.level > 0 ORDER BY t.level, c.oid
@@ -431,14 +433,14 @@ WHERE c.oid = ANY (%(tree)s::oid[]) AND x.privilege_type IN ('INSERT', 'UPDATE')
 ORDER BY 1
 """
 
-# a view's owner has its rights on the table, but triggers act for whoever writes to the view. Members of
-# pg_write_all_data count, not it
+# a view's owner has its rights on the table, but triggers act for whoever writes to the view, and so with partitions.
+# Members of pg_write_all_data count, not it
 RIGHTS = """
 WITH written AS MATERIALIZED (
-  SELECT %(oid)s::oid AS oid
+  SELECT pg_catalog.unnest(%(tree)s::oid[]) AS oid
   UNION SELECT w.ev_class FROM pg_depend d JOIN pg_rewrite w ON w.oid = d.objid JOIN pg_class v ON v.oid = w.ev_class
-  WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = %(oid)s
-    AND v.relkind = 'v'
+  WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+    AND d.refobjid = ANY (%(tree)s::oid[]) AND v.relkind = 'v'
 )
 SELECT r.rolname::text AS role,
        has_table_privilege(r.oid, t.oid, 'SELECT') AND has_table_privilege(r.oid, t.oid, 'INSERT')

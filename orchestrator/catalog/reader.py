@@ -282,7 +282,12 @@ def _rights(connection: Connection, parameters: Mapping[str, Any]) -> Rights:
 
 
 def _partition(row: RowMapping) -> Partition:
-    return Partition(table=Table(row["schema"], row["name"]), leaf=row["leaf"], plain=row["kind"] in ("r", "p"))
+    return Partition(
+        table=Table(row["schema"], row["name"]),
+        leaf=row["leaf"],
+        plain=row["kind"] in ("r", "p"),
+        creators=tuple(row["creators"]),
+    )
 
 
 def _tree(connection: Connection, parameters: Mapping[str, Any]) -> dict[str, Any]:

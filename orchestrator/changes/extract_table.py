@@ -119,6 +119,7 @@ class ExtractTable(Relocation):
             columns=tuple(self.key.values()),
             references=facts.table,
             referenced_columns=tuple(self.key),
+            to_partitioned=facts.partitioned,
             actions="".join(f" {when} {action.upper()}" for when, action in actions if action != "no action"),
         )
 
@@ -147,6 +148,11 @@ class ExtractTable(Relocation):
 
     def _warnings(self, facts: TableFacts, target: TableFacts) -> Iterator[str]:
         yield from self.leaving_warnings(facts, target)
+        if facts.partitioned:
+            yield (
+                f'rows of a partition of "{facts.display}" that is detached, dropped or truncated by its name stay in '
+                f'"{target.display}": delete them there'
+            )
         if self.foreign_key is not None:
             yield (
                 f'TRUNCATE of "{facts.display}" fails from constrain on, unless it says CASCADE or names '

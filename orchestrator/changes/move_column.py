@@ -9,7 +9,7 @@ from orchestrator import carrying
 from orchestrator.catalog import Catalog, TableFacts
 from orchestrator.catalog.wanted import Wanted
 from orchestrator.relocation import Relocation, key_refusals
-from orchestrator.succession import Refusal, batch_refusals, name_refusals, table_refusals
+from orchestrator.succession import Refusal, batch_refusals, listed, name_refusals, table_refusals
 from phases.delta import Delta, NewColumn
 
 
@@ -45,7 +45,9 @@ class MoveColumn(Relocation):
             indexes=carrying.built_indexes(facts, self.columns, target),
             unique_keys=carrying.built_keys(facts, self.columns, target),
             constraints=carrying.built_checks(facts, self.columns, target),
-            foreign_keys=carrying.foreign_keys(facts, self.columns, target.table),
+            foreign_keys=carrying.foreign_keys(
+                facts, self.columns, target.table, by_leaf=target.partitioned and catalog.keys_by_leaf
+            ),
         )
 
     def refusals(self, catalog: Catalog, plan: str) -> list[Refusal]:
@@ -86,10 +88,21 @@ class MoveColumn(Relocation):
                 )
         for name in self.columns:
             yield from name_refusals(target, name)
+        for key in carrying.built_keys(facts, self.columns, target) if target.partitioned else ():
+            yield (
+                f'unique constraint "{key.name}" would have to come along to "{target.display}", which is partitioned '
+                "and can have none without its partition key",
+                "drop it first (drop_constraint), or leave the column where it is",
+            )
 
     def _warnings(self, catalog: Catalog, facts: TableFacts, target: TableFacts) -> Iterator[str]:
         yield from self.leaving_warnings(facts, target)
         yield from carrying.left_behind(facts, self.columns, target)
+        if target.partitioned:
+            yield (
+                f'a partition that is attached to "{target.display}" during the run has to bring '
+                f"{listed(self.columns)} along with its rows: contract does not begin while it has not"
+            )
         for trigger in target.triggers:
             silent = catalog.may_replicate and trigger.enabled == "O"
             if trigger.fires_on_update and trigger.enabled != "D":

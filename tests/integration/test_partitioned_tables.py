@@ -650,14 +650,6 @@ def test_an_enum_of_partitioned_tables_and_others_is_replaced_everywhere_at_once
     assert logs.fetch(types) == [("temper" if column == "temper" else "mood",)]
 
 
-def test_columns_are_moved_neither_from_a_partitioned_table_nor_to_one(logs: Database, tmp_path: Path) -> None:
-    logs.execute("CREATE TABLE others (id int PRIMARY KEY, word text); ALTER TABLE logs DROP CONSTRAINT logs_pkey")
-    plan = "name: move\nchanges:\n  - {{kind: move_column, table: {}, columns: [{}], to: {}, key: {{id: id}}}}\n"
-    for names in (("logs", "note", "others"), ("others", "word", "logs")):
-        with pytest.raises(PlanRefused, match="move_column does not work on partitioned tables yet"):
-            Migration.of(plan.format(*names), logs, tmp_path).advance(Phase.EXPAND)
-
-
 LOCK_LOGS = SQL(lock_tree(Table("public", "logs"), LockMode.ACCESS_EXCLUSIVE))
 
 

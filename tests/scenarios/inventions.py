@@ -327,6 +327,8 @@ class Invented:
     """What no abort takes back once constrain is done; it may be told twice."""
     begins: tuple[str, ...] = ()
     """What newer code does first, on both databases."""
+    needs: tuple[str, ...] = ()
+    """What the schema has for it, besides the tables."""
 
 
 @dataclass(frozen=True)
@@ -341,6 +343,7 @@ class Invention:
         schemas = (written("CREATE SCHEMA IF NOT EXISTS {}", schema) for schema in SCHEMAS)
         types = (each for enum in ENUMS for each in enum.statements)
         statements = [*schemas, *types, *(each for table in self.tables for each in table.statements)]
+        statements += [each for change in self.changes for each in change.needs]
         return "".join(f"{statement};\n" for statement in statements)
 
     @property
@@ -1019,6 +1022,47 @@ def _extract_table(world: World, table: Table) -> Invented:
     )
 
 
+def _move_column(world: World, table: Table) -> Invented:
+    """To a table in which each row has one. Nobody changes its number: who could say which values that would take?"""
+    key = world.column(table, lambda column: bool(column.identity) and (column.name,) == table.key)
+    to, ties, there = world.relations.one(), world.relations.one(), world.one("id", "order", 'we"ird%1')
+    columns = [world.column(table, lambda column: _moves(column, table)) for _ in range(world.one(1, 1, 2))]
+    moved = [column.name for column in columns]
+    other = Identifier(table.schema, to)
+    checks = [each for each in table.objects if each.kind == "CHECK" and set(each.columns) <= set(moved)]
+    taken = SQL(", ").join(composed("{} = {}", name, Identifier("here", name)) for name in moved)
+    same = composed("{} = {}", Identifier("here", key.name), Identifier("there", there))
+    return Invented(
+        change={
+            "kind": "move_column",
+            "table": table.display,
+            "columns": moved,
+            "to": f"{table.schema}.{to}",
+            "key": {key.name: there},
+        },
+        naive=(
+            *(written("ALTER TABLE {} ADD COLUMN {} {}", other, c.name, SQL(c.type)) for c in columns),
+            written("UPDATE {} AS there SET {} FROM {} AS here WHERE {}", other, taken, table.sql, same),
+            *(written(_CONSTRAINT, other, each.name, each.definition) for each in checks),
+            *(
+                statement
+                for column in columns
+                for statement in replace(table, name=to, columns=(column,), objects=(), comment=False).dressing
+            ),
+            *(written("ALTER TABLE {} DROP COLUMN {}", table.sql, name) for name in moved),
+        ),
+        last=True,
+        loosens=True,
+        # where a row goes, its values stay there
+        unties=True,
+        needs=(
+            written("CREATE TABLE {} ({} {} PRIMARY KEY)", other, there, SQL(key.type)),
+            written("INSERT INTO {} SELECT generate_series(1, {})", other, Literal(2 * max(ROWS))),
+            written(ADD["FOREIGN KEY"], table.sql, ties, composed("FOREIGN KEY ({}) REFERENCES {}", key.name, other)),
+        ),
+    )
+
+
 def _moves(column: Column, table: Table) -> bool:
     """Whether a column can go to another table, and what goes along is known by its name."""
     hanging = [each for each in table.objects if column.name in each.columns]
@@ -1114,6 +1158,7 @@ KINDS: Sequence[Callable[[World, Table], Invented]] = (
     _rename_enum_value,
     _remove_enum_value,
     _extract_table,
+    _move_column,
     _partition_table,
     _sql,
 )
