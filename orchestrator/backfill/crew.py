@@ -57,9 +57,9 @@ class Crew(AbstractContextManager["Crew"]):
         self._slowed: set[int] = set()
         with executor.engine.connect() as connection:
             self.knobs = store.control(connection, executor.claim.run_id).knobs
-            update = step.repair if isinstance(step, Verify) else step
+            self.writes = step.repair if isinstance(step, Verify) else step
             # the triggers of a foreign key are silenced with all others: a value that it must check needs them
-            self.replica = may_replicate(connection) and not (update is not None and update.fires)
+            self.replica = may_replicate(connection) and not (self.writes is not None and self.writes.fires)
             self.compresses = may_compress(connection)
         self._refresh()
         self._since = self._read_at

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from orchestrator.backfill import others_code
 from orchestrator.backfill.relations import Changed, expect, guard_of
 from orchestrator.backfill.rest import Batch, rest_until
 from orchestrator.backfill.throttle import Throttle
@@ -172,8 +173,13 @@ class Worker:
                 yield Batching(connection, held, watched, started)
 
     def send(self, batch: Batching, sql: str) -> int:
-        """Runs a statement; returns the number of rows it touched."""
-        return run(batch.connection, self.executor.tagged(sql, self.crew.position))
+        """Runs a statement that writes; returns the number of rows it touched."""
+        touched = run(batch.connection, self.executor.tagged(sql, self.crew.position))
+        if self.crew.writes is not None and not self.crew.replica:
+            others_code.require_none(
+                batch.connection, self.crew.writes, relation=self.window.relation, again=self.executor.again
+            )
+        return touched
 
     def read(self, batch: Batching, sql: str) -> list[Any]:
         """Runs a query."""

@@ -527,22 +527,29 @@ WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (%(tree)s::oid[])
 ORDER BY 1, 2, 3
 """
 
+# of a trigger, t, on a table, c: what it, or its WHEN, calls that belongs to somebody whom neither our role nor the
+# table's owner stands for, and who is no superuser; it would run with the rights of whoever writes
+FOREIGN_FUNCTIONS = """
+       ARRAY(SELECT pg_catalog.format('%%s of role %%I', f.oid::pg_catalog.regprocedure, r.rolname)
+             FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_roles r ON r.oid = f.proowner
+             WHERE f.oid IN (SELECT d.refobjid FROM pg_catalog.pg_depend d
+                             WHERE d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND d.objid = t.oid
+                             AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                             UNION SELECT o.oprcode FROM pg_catalog.pg_depend d
+                             JOIN pg_catalog.pg_operator o ON o.oid = d.refobjid
+                             WHERE d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND d.objid = t.oid
+                             AND d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass)
+               AND NOT f.prosecdef AND NOT r.rolsuper AND NOT pg_catalog.pg_has_role(r.oid, 'USAGE')
+               AND NOT pg_catalog.pg_has_role(r.oid, c.relowner, 'MEMBER')
+             ORDER BY 1)"""
+
 # tgtype: 1 row, 2 before, 16 update (src/include/catalog/pg_trigger.h)
-TRIGGERS = """
+TRIGGERS = f"""
 SELECT t.tgname AS name, (t.tgtype & 3) = 3 AS before_row, (t.tgtype & 16) <> 0 AS fires_on_update,
        t.tgenabled::text AS enabled, t.tgfoid::regprocedure::text AS function, COALESCE(p.prosrc, '') AS body,
        n.nspname AS function_schema, p.proname AS function_name, p.procost::float8 AS function_cost,
        pg_has_role(p.proowner, 'USAGE') AS function_owned, pg_get_userbyid(p.proowner) AS function_owner,
-       ARRAY(SELECT format('%%s of role %%I', f.oid::regprocedure, r.rolname)
-             FROM pg_proc f JOIN pg_roles r ON r.oid = f.proowner
-             WHERE f.oid IN (SELECT d.refobjid FROM pg_depend d WHERE d.classid = 'pg_trigger'::regclass
-                             AND d.objid = t.oid AND d.refclassid = 'pg_proc'::regclass
-                             UNION SELECT o.oprcode FROM pg_depend d JOIN pg_operator o ON o.oid = d.refobjid
-                             WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
-                             AND d.refclassid = 'pg_operator'::regclass)
-               AND NOT f.prosecdef
-               AND NOT r.rolsuper AND NOT pg_has_role(r.oid, 'USAGE') AND NOT pg_has_role(r.oid, c.relowner, 'MEMBER')
-             ORDER BY 1) AS foreign_functions,
+       {FOREIGN_FUNCTIONS} AS foreign_functions,
        l.lanname AS language,
        EXISTS (SELECT FROM unnest(p.proconfig) AS setting WHERE setting LIKE 'search_path=%%') AS function_has_path
 FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_class c ON c.oid = t.tgrelid

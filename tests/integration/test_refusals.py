@@ -7,8 +7,11 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from orchestrator import succession
+from orchestrator.errors import StepFailed
 from phases import names
-from tests.fixtures.database import CreateRole
+from phases.step import Phase
+from tests.fixtures.database import CreateRole, Database
+from tests.fixtures.runs import Migration
 from tests.integration.command_line import CommandLine, hint_of
 
 ALWAYS = 140000
@@ -458,6 +461,46 @@ def test_code_of_others_does_not_run_with_the_rights_of_our_role(
     cli.succeed("plan", "rename-email")
     cli.database.execute(give.format(SQL("SECURITY DEFINER")))
     cli.succeed("plan", "rename-email", dsn=app)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(
+    ("change", "step", "on", "done"),
+    [
+        ("rename_column, from: email, to: mail", "fill", "UPDATE ON users", "SELECT count(mail) FROM users"),
+        (
+            "extract_table, columns: [email], to: mails, key: {id: user_id}",
+            "copy",
+            "INSERT ON mails",
+            "SELECT count(*) FROM mails",
+        ),
+    ],
+)
+def test_a_trigger_of_others_that_comes_while_a_backfill_runs_stops_it_and_has_done_nothing(
+    change: str,
+    step: str,
+    on: LiteralString,
+    done: LiteralString,
+    cli: CommandLine,
+    app: str,
+    application_role: CreateRole,
+) -> None:
+    owner_of(cli, "users", app)
+    other = application_role().name
+    cli.database.execute("""
+        CREATE FUNCTION theirs() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN CREATE TABLE IF NOT EXISTS loot (); RETURN NEW; END'
+    """)
+    cli.database.execute(SQL("ALTER FUNCTION theirs() OWNER TO {}").format(Identifier(other)))
+    hang = SQL("CREATE TRIGGER hung BEFORE {} FOR EACH ROW EXECUTE FUNCTION theirs()").format(SQL(on))
+    plan = f"name: theirs\nchanges:\n  - {{table: users, kind: {change}}}\n"
+    run = Migration.of(plan, Database(app, cli.database.name, cli.database.server), cli.folder / "plans")
+    with pytest.raises(StepFailed, match=f'trigger "hung" of .* ran function .*theirs.. of role {other} with'):
+        run.meddling(step, lambda: cli.database.execute(hang)).advance(Phase.BACKFILL)
+    assert cli.database.fetch(done + " WHERE to_regclass('loot') IS NULL") == [(0,)]
+    cli.database.execute("DROP FUNCTION theirs() CASCADE")
+    run.advance(Phase.BACKFILL)
+    assert cli.database.fetch(done + " WHERE to_regclass('loot') IS NULL") == [(500,)]
 
 
 def test_an_ordinary_table_gets_no_warning(cli: CommandLine) -> None:
