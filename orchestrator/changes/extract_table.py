@@ -119,7 +119,6 @@ class ExtractTable(Relocation):
             columns=tuple(self.key.values()),
             references=facts.table,
             referenced_columns=tuple(self.key),
-            to_partitioned=facts.partitioned,
             actions="".join(f" {when} {action.upper()}" for when, action in actions if action != "no action"),
         )
 
