@@ -137,7 +137,7 @@ def _merged(deltas: Sequence[Delta]) -> Delta:
 
 
 def _tables(delta: Delta) -> set[str]:
-    ends = {end for key in (*delta.foreign_keys, *delta.lift_foreign_keys) for end in (key.table, key.references)}
+    ends = {end for key in (*delta.successive_keys, *delta.lift_foreign_keys) for end in (key.table, key.references)}
     ends |= {end for dropped in delta.drop_foreign_keys for end in (dropped.table, dropped.references)}
     ends |= {Table(delta.table.schema, rename.to) for rename in delta.rename_tables}
     ends |= {move.table for move in delta.moves}
@@ -234,7 +234,7 @@ def _together(deltas: Sequence[Delta]) -> Iterable[Refusal]:
             yield f'changes of {count} tables make "{name}" in schema "{schema}"', "give each another name"
     yield from _of_enums_that_go(deltas)
     dropped = {table for delta in deltas for table in delta.drop_tables}
-    for key in (key for delta in deltas for key in delta.foreign_keys):
+    for key in (key for delta in deltas for key in delta.successive_keys):
         if key.references in dropped:
             yield (
                 f'foreign key "{key.rename_to or key.name}" refers to "{_display(key.references)}", which another '

@@ -197,6 +197,7 @@ _PARTS = {
     "unique_keys": "key",
     "constraints": "constraint",
     "foreign_keys": "foreign key",
+    "key_exchanges": "foreign key",
     "statistics": "statistics",
     "defaults": "default of",
     "identities": "identity of",

@@ -72,7 +72,7 @@ def key_before(key: ForeignKey) -> facts_of.ForeignKey:
         enforced=key.enforced,
         comment=key.comment,
         temporal=key.temporal,
-        partitioned=key.to_partitioned,
+        partitioned=key.references in key.trees,
         owned=True,
         relies_on=None,
     )

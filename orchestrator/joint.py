@@ -52,7 +52,7 @@ def in_a_circle(deltas: Sequence[Delta]) -> bool:
 def _refers(one: Delta, other: Delta) -> bool:
     """Whether a new column of one table gets a foreign key to a new column of the other."""
     return one.table != other.table and any(
-        key.table == one.table and not _changed(one).isdisjoint(key.columns) for key in other.foreign_keys
+        key.table == one.table and not _changed(one).isdisjoint(key.columns) for key in other.successive_keys
     )
 
 

@@ -91,8 +91,8 @@ def _stands_in_the_way(change: Change, own: Own) -> bool:
     """Whether the change would lose it, or could not bring it back."""
     if own.kind == "name of not null":
         return False
-    if own.kind == "replica identity" and own.name in change.objects:
-        return True
+    if own.kind == "replica identity" and (own.name in change.objects or change.keeps_replica_identity):
+        return own.name in change.objects
     if own.kind == "kept not null":
         # PostgreSQL makes that of it where a primary key is made of the partition's index
         return own.column in change.drops or (own.column, "NOT NULL") in change.adjusts

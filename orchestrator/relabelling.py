@@ -24,6 +24,7 @@ class Relabelled(Change):
     """A column whose enum another one replaces: a second column of that follows it."""
 
     not_on_partitions: ClassVar[str | None] = None
+    keeps_replica_identity: ClassVar[bool] = True
 
     enum: Enum
     column: str

@@ -23,9 +23,11 @@ from phases.delta import (
     NewColumn,
     OwnedSequence,
     Renamed,
+    ReplicaIdentity,
     Statistics,
     Swap,
     Sync,
+    Table,
     TableConstraint,
     TakeOver,
     TriggerFunction,
@@ -72,12 +74,14 @@ class Succession:
         links: tuple[Link, ...] | None = None,
         back: Link | None = None,
         back_reads: tuple[str, ...] = (),
+        keeps_keys: bool = False,
         final_names: bool = False,
     ) -> None:
         """`links`: how the columns follow each other, where they are no copies. `back`: it is one column, whose
 
         successor takes over its name at the end of constrain; this is how it follows from then on, and which other
-        columns are read for that. `final_names`: successors take over the names at contract.
+        columns are read for that. `keeps_keys`: values that were equal are so afterwards, whatever they become.
+        `final_names`: successors take over the names at contract.
         """
         self.catalog = catalog
         self.facts = facts
@@ -87,6 +91,7 @@ class Succession:
         self._back, self._back_reads = back, back_reads
         self._final_names = final_names
         self._copies = links is None
+        self._keeps_keys = self._copies or keeps_keys
         self._seed = (plan, facts.display)
         self.sync = sync_of(
             facts,
@@ -115,6 +120,8 @@ class Succession:
         self._own_keys = tuple(
             key for key in self._foreign_keys if key.references == facts.table or self._partners[key] is None
         )
+        # of a partitioned table: before it has the new primary key there is nothing that one could refer to
+        self._key_exchanges = tuple(key for key in self._own_keys if facts.partitioned and self._stands_on_primary(key))
         self._sequences = tuple(each for each in facts.sequences if each.column in self.renames)
 
     def _reads(self, item: facts_of.Index | facts_of.Constraint | facts_of.Statistics) -> bool:
@@ -140,7 +147,10 @@ class Succession:
             constraints=tuple(
                 self._constraint(constraint) for constraint in self._constraints("not_null", "check", "exclude")
             ),
-            foreign_keys=tuple(map(self._foreign_key, self._own_keys)),
+            foreign_keys=tuple(self._foreign_key(key) for key in self._own_keys if key not in self._key_exchanges),
+            key_exchanges=tuple(
+                replace(self._foreign_key(key), name=key.name, rename_to=None) for key in self._key_exchanges
+            ),
             statistics=tuple(self._statistics(each) for each in self.facts.statistics if self._reads(each)),
         )
         if self._back is not None:
@@ -209,17 +219,25 @@ class Succession:
         }
 
         def moves(*, undo: bool) -> TakeOver:
-            index_names = names_before if undo else names_after
+            index_names, former = (names_before, names_after) if undo else (names_after, names_before)
             return replace(
                 self._moves({column: column}, back=undo),
                 primary_keys=tuple(replace(key, index=ways_back[key.name].name) if undo else key for key in keys),
-                replica_identity=tuple(index_names[each.name] for each in self._indexes if each.replica_identity),
+                replica_identity=tuple(
+                    ReplicaIdentity(
+                        index=index_names[each.name], instead_of=former[each.name] if facts.partitioned else None
+                    )
+                    for each in self._indexes
+                    if self._index(each).replica_identity
+                ),
                 clustered=tuple(index_names[each.name] for each in self._indexes if each.clustered),
                 left_defaults=(shadow,) if moved.default is not None else (),
                 left_identities=(shadow,) if moved.identity else (),
+                foreign_keys=tuple(map(self._key_then if undo else self._key_at_last, self._key_exchanges)),
             )
 
-        early = [key.name for key in self._own_keys if self._stands_on_primary_key(key)]
+        early = [key for key in self._own_keys if self._stands_on_primary(key) and key not in self._key_exchanges]
+        early_names = [key.name for key in early]
         return replace(
             delta,
             removes=(),
@@ -230,7 +248,10 @@ class Succession:
                 *ways_back.values(),
             ),
             unique_keys=tuple(key for key in delta.unique_keys if not key.primary),
-            foreign_keys=tuple(replace(k, old_name=None) if k.old_name in early else k for k in delta.foreign_keys),
+            foreign_keys=tuple(
+                replace(key, old_name=None) if key.old_name in early_names else key for key in delta.foreign_keys
+            ),
+            key_exchanges=(),
             swaps=(
                 Swap(
                     column=column,
@@ -239,7 +260,7 @@ class Succession:
                     reads=self._back_reads,
                     forth=moves(undo=False),
                     undo=moves(undo=True),
-                    foreign_keys=tuple(self._key_then(key) for key in self._own_keys if key.name in early),
+                    foreign_keys=tuple(map(self._key_then, early)),
                 ),
             ),
             trigger_functions=trigger_functions(facts),
@@ -263,7 +284,7 @@ class Succession:
 
     def _key_then(self, key: facts_of.ForeignKey) -> ForeignKey:
         """A foreign key as it reads just before this table's columns are exchanged."""
-        partner, found = self._partners[key], key_after(key)
+        partner, found = self._partners[key], self._key_at_last(key)
         if partner is None:
             return found
         renames = dict(partner.renames)
@@ -272,6 +293,15 @@ class Succession:
             columns=tuple(renames.get(column, column) for column in found.columns),
             set_columns=tuple(renames.get(column, column) for column in found.set_columns),
         )
+
+    def _key_at_last(self, key: facts_of.ForeignKey) -> ForeignKey:
+        """The same when all columns have their names again."""
+        return replace(key_after(key), trees=self._trees(key))
+
+    def _trees(self, key: facts_of.ForeignKey) -> tuple[Table, ...]:
+        """Those of its tables that are partitioned."""
+        ends = dict.fromkeys((key.table, key.references))
+        return tuple(end for end in ends if (self.facts.partitioned if end == self.facts.table else key.partitioned))
 
     def _is_tied(self, column: str) -> bool:
         type_ = self.facts.types.get(column)
@@ -283,7 +313,7 @@ class Succession:
             if partner is not None
         )
 
-    def _stands_on_primary_key(self, key: facts_of.ForeignKey) -> bool:
+    def _stands_on_primary(self, key: facts_of.ForeignKey) -> bool:
         return key.references == self.facts.table and set(key.referenced_columns) == set(self.facts.primary_key)
 
     def refusals(self) -> Iterator[Refusal]:
@@ -329,31 +359,19 @@ class Succession:
                 "PostgreSQL can only build one while all partitions are locked: drop_constraint it first, in a plan of "
                 "its own",
             )
-        for index in self._indexes:
-            if index.replica_identity:
-                yield (
-                    f'index "{index.name}" is the replica identity of partitioned table "{self.facts.display}"',
-                    "ALTER TABLE … REPLICA IDENTITY DEFAULT first",
-                )
         for key in self._foreign_keys:
-            if self._stands_on_primary_key(key):
+            if key.table == key.references:
                 yield (
-                    f'foreign key "{key.name}" of "{key.table.schema}.{key.table.name}" stands on the primary key of '
-                    f'partitioned table "{self.facts.display}"',
-                    "PostgreSQL can exchange that key only while no foreign key stands on it: drop_constraint this one "
-                    "first, and add_foreign_key it again once the run is complete",
+                    f'foreign key "{key.name}" ties partitioned table "{self.facts.display}" to itself',
+                    "not supported yet: drop it for the time of the run",
                 )
-                continue
-            if key.partitioned or key.table == key.references:
-                yield (
-                    f'foreign key "{key.name}" of "{key.table.schema}.{key.table.name}" has partitioned tables at both '
-                    "of its ends",
-                    "not supported yet: each partition would be tied to all partitions over there; drop it for the "
-                    "time of the run",
-                )
-        for name in self.renames:
-            if self.facts.column(name).identity:
-                yield f'"{name}" is an identity column of a partitioned table', "ALTER COLUMN … DROP IDENTITY first"
+        for key in self._key_exchanges if not self._keeps_keys else ():
+            yield (
+                f'foreign key "{key.name}" of "{key.table.schema}.{key.table.name}" stands on the primary key of '
+                f'partitioned table "{self.facts.display}", and keys that are equal now may not be so afterwards',
+                "until the primary key is exchanged nothing could tell: drop_constraint this one first, and "
+                "add_foreign_key it again once the run is complete",
+            )
 
     def warnings(self) -> Iterator[str]:
         """What the operator should know."""
@@ -434,13 +452,19 @@ class Succession:
             rename_to=None if index.constraint else rename_to,
             owned_by_constraint=index.constraint is not None,
             clustered=index.clustered,
-            replica_identity=index.replica_identity,
+            # the parts of a primary key take it along when they are exchanged
+            replica_identity=self._identifies(index) and not (primary and self.facts.partitioned),
             keys=self._renamed(index.keys) if index.constraint else (),
             include=self._renamed(index.include) if index.constraint else (),
             nulls_not_distinct=index.constraint is not None and index.nulls_not_distinct,
             options=index.options if index.constraint else "",
             loose=primary and self.facts.partitioned,
         )
+
+    def _identifies(self, index: facts_of.Index) -> bool:
+        """Whether subscribers find a row by it, or by its part of a partition."""
+        parts = (own for own in self.facts.own if own.kind == "replica identity")
+        return index.replica_identity or any(own.name == index.name for own in parts)
 
     def _renamed(self, columns: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(self._all.get(column, column) for column in columns)
@@ -531,7 +555,7 @@ class Succession:
             validated=key.validated,
             enforced=key.enforced,
             by_leaf=self.facts.partitioned and key.table == here and self.catalog.keys_by_leaf,
-            to_partitioned=self.facts.partitioned and key.references == here,
+            trees=self._trees(key),
             comment=key.comment,
             rename_to=rename_to,
         )
@@ -600,10 +624,12 @@ class Succession:
     def _foreign_key_refusals(self, key: facts_of.ForeignKey) -> Iterator[Refusal]:
         other = key.references if key.table == self.facts.table else key.table
         where = f'"{key.table.schema}.{key.table.name}"'
-        if key.partitioned and not self.facts.partitioned:
+        # one that is out of this table, and to another, is validated leaf by leaf
+        if self.catalog.keys_by_leaf and key.partitioned and key.table in self._trees(key):
             yield (
-                f'foreign key "{key.name}" of {where} has a partitioned table at one of its ends',
-                "not supported yet: such a key cannot be added NOT VALID on every version",
+                f'foreign key "{key.name}" of {where} is that of a partitioned table',
+                "it can be NOT VALID from PostgreSQL 18 on; before, all rows would be read while both of its tables "
+                "are locked: wait for that version, or drop it for the time of the run",
             )
         referring = key.table == self.facts.table and not self.renames.keys().isdisjoint(key.columns)
         if referring and "SET DEFAULT" in key.actions:

@@ -366,30 +366,35 @@ def foreign_key(key: ForeignKey) -> Iterator[Step]:
     """As `add_foreign_key`, and for partitioned tables at either of its ends."""
     if key.by_leaf:
         yield key_tree.build(key, definition_of(key))
-    elif key.to_partitioned:
-        yield from (partitions.with_tree(step, key.references) for step in add_foreign_key(key))
     else:
-        yield from add_foreign_key(key)
+        yield from (partitions.with_trees(step, key.trees) for step in add_foreign_key(key))
 
 
 def add_foreign_key(key: ForeignKey) -> Iterator[Statement]:
     """SHARE ROW EXCLUSIVE on both tables for a moment, then a scan that stops nobody."""
-    table, name = qualified(key.table), Identifier(key.name)
-    definition = definition_of(key)
-    add = ADD_NOT_VALID if key.enforced else ADD_CONSTRAINT
     yield Statement(
         title=f"add foreign key {key.name} on {key.table.name}",
-        sql=(
-            text(add.format(table=table, name=name, definition=definition)),
-            *map(text, comment("CONSTRAINT", name, key.comment, key.table)),
-        ),
+        sql=tuple(map(text, not_valid(key))),
         locks=tuple(lock(LockMode.SHARE_ROW_EXCLUSIVE, each) for each in dict.fromkeys((key.table, key.references))),
         undo=(drop_constraint(key.table, key.name, key.references),),
     )
+    yield from validate_foreign_key(key)
+
+
+def not_valid(key: ForeignKey) -> Iterator[Composable]:
+    """The statements that add a foreign key. It holds for what is written from then on, and no row is read."""
+    name = Identifier(key.name)
+    add = ADD_NOT_VALID if key.enforced else ADD_CONSTRAINT
+    yield add.format(table=qualified(key.table), name=name, definition=definition_of(key))
+    yield from comment("CONSTRAINT", name, key.comment, key.table)
+
+
+def validate_foreign_key(key: ForeignKey) -> Iterator[Statement]:
+    """The scan, where it had been validated."""
     if key.validated and key.enforced:
         yield Statement(
             title=f"validate {key.name}",
-            sql=(text(VALIDATE.format(table=table, name=name)),),
+            sql=(text(VALIDATE.format(table=qualified(key.table), name=Identifier(key.name))),),
             locks=(
                 lock(LockMode.SHARE_UPDATE_EXCLUSIVE, key.table),
                 lock(LockMode.ROW_SHARE, key.references),

@@ -8,8 +8,8 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from phases import backfill, dual_write, enums, index_tree, key_tree
 from phases.constrain import drop_constraint, remove_index
-from phases.delta import Delta, DroppedForeignKey, ForeignKey, Table, TableRename, TakeOver
-from phases.partitions import with_tree
+from phases.delta import Delta, DroppedForeignKey, ForeignKey, ReplicaIdentity, Table, TableRename, TakeOver
+from phases.partitions import with_tree, with_trees
 from phases.setting import change
 from phases.sql import lock, qualified, shown, text
 from phases.step import AwaitSnapshots, LockMode, Statement, Step
@@ -17,10 +17,11 @@ from phases.swap import RENAME_COLUMN, compile_anew, swapped
 from phases.take_over import (
     LOCK_TABLE,
     leaf_indexes,
+    locking,
     require_check,
     require_trigger,
-    sequence_locks,
     take_over,
+    validations,
 )
 
 DROP_TABLE = SQL("DROP TABLE {table}")
@@ -101,7 +102,7 @@ def steps(delta: Delta) -> Iterator[Step]:
         )
     for key in delta.foreign_keys:
         if key.old_name is not None:
-            yield drop_constraint(key.table, key.old_name, key.references)
+            yield with_trees(drop_constraint(key.table, key.old_name, key.references), key.trees)
     for index in delta.indexes:
         if index.old_name is not None and not index.owned_by_constraint and not index.replica_identity:
             yield remove_index(delta, index.old_name)
@@ -122,19 +123,16 @@ def steps(delta: Delta) -> Iterator[Step]:
     switch = tuple(map(text, _switch(delta)))
     if switch:
         lock_table = text(LOCK_TABLE.format(table=qualified(delta.table)))
-        yield Statement(
+        statement = Statement(
             title=_title(delta),
             sql=(lock_table, *switch),
             leaf_indexes=leaf_indexes(delta.table, _last_moves(delta)),
             guards=(delta.sync.trigger,) if delta.sync else (),
             together=enums.AT_ONCE if delta.enums else "",
-            # an application that drew a number holds its sequence until it commits: the executor gives way early
-            locks=(
-                lock(LockMode.ACCESS_EXCLUSIVE, delta.table),
-                *sequence_locks(_last_moves(delta)),
-                *(lock(LockMode.ACCESS_EXCLUSIVE, each) for each in delta.drop_sequences),
-            ),
+            locks=tuple(lock(LockMode.ACCESS_EXCLUSIVE, each) for each in (delta.table, *delta.drop_sequences)),
         )
+        yield locking(statement, _last_moves(delta))
+        yield from validations(_last_moves(delta))
     yield from enums.take_over(delta)
 
 
@@ -198,15 +196,16 @@ def _title(delta: Delta) -> str:
 def _rename_foreign_keys(delta: Delta) -> Iterator[Statement]:
     for key in delta.foreign_keys:
         if key.rename_to is not None:
-            yield Statement(
+            step = Statement(
                 title=f"rename constraint {key.name} to {key.rename_to}",
-                sql=(text(_rename_foreign_key(delta, key, key.rename_to)),),
+                sql=(text(_rename_foreign_key(key, key.rename_to)),),
                 locks=(lock(LockMode.ACCESS_EXCLUSIVE, key.table),),
             )
+            yield with_trees(step, key.trees)
 
 
-def _rename_foreign_key(delta: Delta, key: ForeignKey, name: str) -> Composable:
-    if delta.partitioned and key.table == delta.table:
+def _rename_foreign_key(key: ForeignKey, name: str) -> Composable:
+    if key.table in key.trees:
         return key_tree.rename(key.table, key.name, name)
     return RENAME_CONSTRAINT.format(table=qualified(key.table), old=Identifier(key.name), new=Identifier(name))
 
@@ -219,10 +218,11 @@ def _switch(delta: Delta) -> Iterator[Composable]:
         for proven in delta.proven:
             yield require_check(delta.table, proven.constraint)
         yield from dual_write.drop(delta.table, delta.sync)
-    yield from take_over(delta.table, _last_moves(delta))
+    # before foreign keys come again, which could stand on one of them
     for index in delta.indexes:
         if index.interim:
             yield index_tree.DROP_INDEX.format(name=Identifier(delta.table.schema, index.name))
+    yield from take_over(delta.table, _last_moves(delta))
     for column in delta.drop:
         yield DROP_COLUMN.format(table=table, column=Identifier(column))
     for renamed in delta.final_names:
@@ -240,8 +240,13 @@ def _last_moves(delta: Delta) -> TakeOver:
         identities=delta.identities,
         sequences=delta.sequences,
         primary_keys=tuple(key for key in delta.unique_keys if key.primary and key.old_name is not None),
-        replica_identity=tuple(index.name for index in delta.indexes if index.replica_identity),
+        replica_identity=tuple(
+            ReplicaIdentity(index=index.name, instead_of=index.old_name if delta.partitioned else None)
+            for index in delta.indexes
+            if index.replica_identity
+        ),
         clustered=tuple(index.name for index in delta.indexes if index.clustered),
+        foreign_keys=delta.key_exchanges,
     )
 
 

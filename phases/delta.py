@@ -277,8 +277,8 @@ class ForeignKey:
     looked for before it is added."""
     by_leaf: bool = False
     """Out of a partitioned table, where it cannot be NOT VALID (before PostgreSQL 18)."""
-    to_partitioned: bool = False
-    """The table it refers to is partitioned."""
+    trees: tuple[Table, ...] = ()
+    """Those of its tables that are partitioned."""
     comment: str | None = None
     rename_to: NameKept = None
 
@@ -367,6 +367,15 @@ class OwnedSequence:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReplicaIdentity:
+    """An index by which subscribers find a row."""
+
+    index: str
+    instead_of: str | None = None
+    """On a partitioned table: the index by whose part a partition, or the table itself, has done so until then."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TakeOver:
     """What only one of two columns can have, under the names that they have once it moves."""
 
@@ -374,10 +383,12 @@ class TakeOver:
     identities: tuple[Identity, ...] = ()
     sequences: tuple[OwnedSequence, ...] = ()
     primary_keys: tuple[UniqueKey, ...] = ()
-    replica_identity: tuple[str, ...] = ()
-    """Index by which subscribers find a row."""
+    replica_identity: tuple[ReplicaIdentity, ...] = ()
+    """A primary key of a partitioned table takes it along by itself."""
     clustered: tuple[str, ...] = ()
     """Index by which CLUSTER orders the table."""
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    """Those on the primary key of a partitioned table, as they read then: they go and come with it."""
     left_defaults: tuple[str, ...] = ()
     """Columns that stay until contract without their default, lest an INSERT that leaves them out be given one."""
     left_identities: tuple[str, ...] = ()
@@ -402,7 +413,8 @@ class Swap:
     forth: TakeOver
     undo: TakeOver
     foreign_keys: tuple[ForeignKey, ...] = ()
-    """Foreign keys that stand on the old primary key: their successors are there, and they go just before."""
+    """Foreign keys that stand on the old primary key: their successors are there, and they go just before. Those of a
+    partitioned table are in `forth` and `undo`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -730,6 +742,9 @@ class Delta:
     unique_keys: tuple[UniqueKey, ...] = ()
     constraints: tuple[TableConstraint, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
+    key_exchanges: tuple[ForeignKey, ...] = ()
+    """Foreign keys on the primary key of a partitioned table, which go and come with it at contract: before that there
+    is nothing else on which one could stand. Where columns exchange their names, see `TakeOver.foreign_keys`."""
     statistics: tuple[Statistics, ...] = ()
     defaults: tuple[Default, ...] = ()
     identities: tuple[Identity, ...] = ()
@@ -772,3 +787,9 @@ class Delta:
     """The table itself, where a partitioned one takes over from it."""
     raw: tuple[RawStep, ...] = ()
     """Statements that the plan brings along, after those of each phase."""
+
+    @property
+    def successive_keys(self) -> tuple[ForeignKey, ...]:
+        """All foreign keys that are made or made again, whenever that is."""
+        swapped = (key for swap in self.swaps for key in swap.forth.foreign_keys)
+        return (*self.foreign_keys, *self.key_exchanges, *swapped)

@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from phases import enums, inspection, loss
 from phases.constrain import DROP_NOT_NULL, add_constraint, add_foreign_key, drop_constraint, restore_not_null
 from phases.delta import Delta, NewColumn, NewTable, Table, TableColumn, TableKey, TableRename
-from phases.partitions import with_tree
+from phases.partitions import with_trees
 from phases.setting import change
 from phases.sql import catalog_sql, comment, grants, lock, names, qualified, shown, text
 from phases.step import LockMode, Statement, Step
@@ -110,7 +110,7 @@ def steps(delta: Delta) -> Iterator[Step]:
     for key in delta.lift_foreign_keys:
         dropped = drop_constraint(key.table, key.name, key.references)
         lifted = replace(dropped, undo=tuple(_again(dropped, add_foreign_key(key))))
-        yield with_tree(lifted, key.references) if key.to_partitioned else lifted
+        yield with_trees(lifted, key.trees)
 
 
 def _again(dropped: Statement, steps: Iterator[Statement]) -> Iterator[Statement]:

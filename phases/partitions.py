@@ -7,7 +7,7 @@ that it will need, from the top down, as the application takes them, and within 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
@@ -77,6 +77,13 @@ def with_tree(step: AnyStep, table: Table) -> AnyStep:
     # another table's partitions may be locked already
     trees = [now.mode for was, now in zip(step.locks, locks, strict=True) if now != was]
     return replace(changed, sql=(*(lock_tree(table, mode) for mode in trees), *changed.sql))
+
+
+def with_trees(step: AnyStep, tables: Iterable[Table]) -> AnyStep:
+    """The same for several partitioned tables."""
+    for table in tables:
+        step = with_tree(step, table)
+    return step
 
 
 def _extended(lock: Lock, table: Table) -> Lock:

@@ -15,9 +15,10 @@ from phases import backfill, dual_write, index_tree, inspection, loss
 from phases.constrain import add_foreign_key, drop_constraint
 from phases.delta import Delta, ForeignKey, Link, Swap, Sync, Table, TakeOver, TriggerFunction
 from phases.names import derived
+from phases.partitions import with_trees
 from phases.sql import lock, qualified, text
 from phases.step import AwaitSnapshots, LockMode, Statement, Step
-from phases.take_over import LOCK_TABLE, leaf_indexes, require_trigger, sequence_locks, take_over
+from phases.take_over import LOCK_TABLE, leaf_indexes, locking, require_trigger, take_over, validations
 
 RENAME_COLUMN = SQL("ALTER TABLE {table} RENAME COLUMN {old} TO {new}")
 # changes nothing, but sessions that have compiled the function do so anew, instead of failing with "type of parameter
@@ -36,35 +37,40 @@ def steps(delta: Delta) -> Iterator[Step]:
         return
     assert delta.sync is not None
     exchanged = ", ".join(swap.column for swap in delta.swaps)
+    forth, undo = _merged(swap.forth for swap in delta.swaps), _merged(swap.undo for swap in delta.swaps)
     yield from backfill.verification(delta, repair=backfill.batches(delta))
     yield AwaitSnapshots(
         title=f"wait for snapshots from before {', '.join(swap.shadow for swap in delta.swaps)} was filled",
         guard=delta.sync.trigger,
+        # when the names are as they were
+        undo=tuple(validations(undo)),
     )
     for key in dict.fromkeys(key for swap in delta.swaps for key in swap.foreign_keys):
         yield _drop_foreign_key(key)
     after = swapped_sync(delta.sync, delta.swaps)
-    forth, undo = _merged(swap.forth for swap in delta.swaps), _merged(swap.undo for swap in delta.swaps)
-    yield Statement(
+    back = Statement(
+        title=f"swap {exchanged} back",
+        leaf_indexes=leaf_indexes(delta.table, undo),
+        losses=tuple(loss.of_swaps(delta)),
+        sql=tuple(map(text, _exchange(delta, after, delta.sync, undo))),
+        locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table),),
+    )
+    swap_them = Statement(
         title=f"swap {exchanged} and {', '.join(swap.shadow for swap in delta.swaps)}",
         sql=tuple(map(text, _exchange(delta, delta.sync, after, forth))),
         leaf_indexes=leaf_indexes(delta.table, forth),
         guards=(delta.sync.trigger,),
-        locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table), *sequence_locks(forth)),
+        locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table),),
         undo=(
             # the trigger will run the other way again, and would hold for right what was written behind its back
             *inspection.out_of_step(replace(delta, sync=after)),
             *_foreign_keys_back(delta),
             *(index_tree.exchanged_leaves(delta, index) for index in delta.indexes if index.exchanged),
-            Statement(
-                title=f"swap {exchanged} back",
-                leaf_indexes=leaf_indexes(delta.table, undo),
-                losses=tuple(loss.of_swaps(delta)),
-                sql=tuple(map(text, _exchange(delta, after, delta.sync, undo))),
-                locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table), *sequence_locks(undo)),
-            ),
+            locking(back, undo),
         ),
     )
+    yield locking(swap_them, forth)
+    yield from validations(forth)
 
 
 def swapped(delta: Delta) -> Delta:
@@ -126,7 +132,7 @@ def _foreign_keys_back(delta: Delta) -> Iterator[Statement]:
 
 
 def _dropped(key: ForeignKey) -> Statement:
-    return drop_constraint(key.table, key.name, key.references)
+    return with_trees(drop_constraint(key.table, key.name, key.references), key.trees)
 
 
 def _again(key: ForeignKey, add: Statement) -> Statement:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from phases.delta import Identity, KeyTree, OwnedSequence, Table, TakeOver, UniqueKey
+from phases.constrain import not_valid, validate_foreign_key
+from phases.delta import Identity, KeyTree, OwnedSequence, ReplicaIdentity, Table, TakeOver, UniqueKey
 from phases.names import leaf_stem
+from phases.partitions import with_trees
 from phases.sql import catalog_sql, comment, grants, lock, qualified, text
-from phases.step import LeafIndexes, Lock, LockMode
+from phases.step import LeafIndexes, Lock, LockMode, Statement
 
 LOCK_TABLE = SQL("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
 # with the lock held: nobody can switch it off between this look and what relies on it; each partition has its own
@@ -45,13 +48,16 @@ DECLARE
   parts oid[];
   names text[];
   comments text[];
+  identifying boolean[];
 BEGIN
   SELECT pg_catalog.array_agg(t.relid::oid ORDER BY t.level, t.relid),
          pg_catalog.array_agg(c.conname::text ORDER BY t.level, t.relid),
-         pg_catalog.array_agg(pg_catalog.obj_description(c.oid, 'pg_constraint') ORDER BY t.level, t.relid)
-  INTO parts, names, comments
+         pg_catalog.array_agg(pg_catalog.obj_description(c.oid, 'pg_constraint') ORDER BY t.level, t.relid),
+         pg_catalog.array_agg(x.indisreplident ORDER BY t.level, t.relid)
+  INTO parts, names, comments, identifying
   FROM pg_catalog.pg_partition_tree({table}) t
-  JOIN pg_catalog.pg_constraint c ON c.conrelid = t.relid AND c.contype = 'p';
+  JOIN pg_catalog.pg_constraint c ON c.conrelid = t.relid AND c.contype = 'p'
+  JOIN pg_catalog.pg_index x ON x.indexrelid = c.conindid;
   EXECUTE pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', parts[1]::regclass, {old});
   names[1] := {new};
   FOR i IN 1 .. pg_catalog.cardinality(parts) LOOP
@@ -72,9 +78,16 @@ BEGIN
       END IF;
     END IF;
   END LOOP;
+  FOR i IN 1 .. pg_catalog.cardinality(parts) LOOP
+    IF identifying[i] THEN
+      EXECUTE pg_catalog.format('ALTER TABLE ONLY %s REPLICA IDENTITY USING INDEX %I', parts[i]::regclass, names[i]);
+    END IF;
+  END LOOP;
 END
 """
 )
+# without IF EXISTS: one that is gone is not to come back
+DROP_FOREIGN_KEY = SQL("ALTER TABLE {table} DROP CONSTRAINT {name}")
 SET_DEFAULT = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {expression}")
 DROP_DEFAULT = SQL("ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT")
 DROP_SEQUENCE = SQL("DROP SEQUENCE {sequence}")
@@ -88,6 +101,25 @@ DROP_IDENTITY = SQL("ALTER TABLE {table} ALTER COLUMN {column} DROP IDENTITY")
 COPY_POSITION = SQL("SELECT pg_catalog.setval({sequence}, last_value, is_called) FROM {interim}")
 CLUSTER_ON = SQL("ALTER TABLE {table} CLUSTER ON {index}")
 REPLICA_IDENTITY = SQL("ALTER TABLE {table} REPLICA IDENTITY USING INDEX {index}")
+# each partition has its own, or none
+REPLICA_IDENTITY_TREE = SQL("DO {body}")
+REPLICA_IDENTITY_TREE_BODY = SQL(
+    """
+DECLARE
+  part record;
+BEGIN
+  FOR part IN
+    SELECT own.indrelid::regclass AS name, c.relname AS index
+    FROM pg_catalog.pg_partition_tree({old}) o JOIN pg_catalog.pg_index own ON own.indexrelid = o.relid
+    JOIN pg_catalog.pg_index i ON i.indrelid = own.indrelid JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+    JOIN pg_catalog.pg_partition_tree({new}) n ON n.relid = c.oid
+    WHERE own.indisreplident
+  LOOP
+    EXECUTE pg_catalog.format('ALTER TABLE ONLY %s REPLICA IDENTITY USING INDEX %I', part.name, part.index);
+  END LOOP;
+END
+"""
+)
 
 
 def take_over(table: Table, moves: TakeOver) -> Iterator[Composable]:
@@ -106,12 +138,34 @@ def take_over(table: Table, moves: TakeOver) -> Iterator[Composable]:
     for column in moves.left_identities:
         yield DROP_IDENTITY.format(table=name, column=Identifier(column))
     # before the old column goes: a table must not be without its replica identity, or its updates fail
-    for index in moves.replica_identity:
-        yield REPLICA_IDENTITY.format(table=name, index=Identifier(index))
+    for identity_by in moves.replica_identity:
+        yield _identify_by(table, identity_by)
     for index in moves.clustered:
         yield CLUSTER_ON.format(table=name, index=Identifier(index))
+    # with both of their tables locked: nobody writes a row that none of them has seen
+    for foreign_key in moves.foreign_keys:
+        yield DROP_FOREIGN_KEY.format(table=qualified(foreign_key.table), name=Identifier(foreign_key.name))
     for key in moves.primary_keys:
         yield from _swap_primary_key(table, key)
+    for foreign_key in moves.foreign_keys:
+        yield from not_valid(foreign_key)
+
+
+def locking(statement: Statement, moves: TakeOver) -> Statement:
+    """A statement that does so, with the locks that it takes besides that on the table."""
+    referring = (lock(LockMode.ACCESS_EXCLUSIVE, key.table) for key in moves.foreign_keys)
+    locks = (*statement.locks, *dict.fromkeys((*sequence_locks(moves), *referring)))
+    return with_trees(replace(statement, locks=locks), _trees(moves))
+
+
+def validations(moves: TakeOver) -> Iterator[Statement]:
+    """What is left to be done about foreign keys, when the locks are gone."""
+    for key in moves.foreign_keys:
+        yield from (with_trees(step, key.trees) for step in validate_foreign_key(key))
+
+
+def _trees(moves: TakeOver) -> Iterator[Table]:
+    return (table for key in moves.foreign_keys for table in key.trees)
 
 
 def sequence_locks(moves: TakeOver) -> Iterator[Lock]:
@@ -140,6 +194,13 @@ def require_check(table: Table, name: str) -> Composable:
         message=Literal(f"check {name} is gone: rows written since may break it".replace("%", "%%")),
     )
     return REQUIRE.format(body=Literal(text(body)))
+
+
+def _identify_by(table: Table, identity: ReplicaIdentity) -> Composable:
+    if identity.instead_of is None:
+        return REPLICA_IDENTITY.format(table=qualified(table), index=Identifier(identity.index))
+    old, new = (Literal(text(Identifier(table.schema, index))) for index in (identity.instead_of, identity.index))
+    return REPLICA_IDENTITY_TREE.format(body=Literal(text(REPLICA_IDENTITY_TREE_BODY.format(old=old, new=new))))
 
 
 def _move_sequence(table: Table, sequence: OwnedSequence) -> Iterator[Composable]:

@@ -429,13 +429,13 @@ def render(
     """
     change_types(connection, relabelled)
     built = {row["name"]: f"orchestrator_i{n}" for n, row in enumerate(indexes) if not row["exclusion"]}
-    added = {row["name"]: f"orchestrator_c{n}" for n, row in enumerate(constraints) if not row["over_index"]}
+    added = {row["name"]: f"orchestrator_c{n}" for n, row in enumerate(alone(constraints))}
     counted = {row["name"]: f"orchestrator_s{n}" for n, row in enumerate(statistics)}
     unfit = []
     with enums_exchanged(connection, enums):
         for what, rows, made, build in (
             ("index", indexes, built, build_index),
-            ("constraint", constraints, added, build_constraint),
+            ("constraint", alone(constraints), added, build_constraint),
             ("statistics object", statistics, counted, _build_statistics),
         ):
             for row in [row for row in rows if row["name"] in made]:
@@ -512,6 +512,11 @@ def send_one(connection: Connection, statement: Composable) -> None:
 def build_index(connection: Connection, name: str, row: RowMapping) -> None:
     unique = SQL("UNIQUE " if row["unique"] else "")
     send(connection, SQL("CREATE {}INDEX {} ON {} {}").format(unique, Identifier(name), CLONE, catalog_sql(tail(row))))
+
+
+def alone(constraints: Iterable[RowMapping]) -> list[RowMapping]:
+    """Those that are not made over an index; a primary key WITHOUT OVERLAPS when its columns are NOT NULL for good."""
+    return sorted((row for row in constraints if not row["over_index"]), key=lambda row: bool(row["type"] == "p"))
 
 
 def build_constraint(connection: Connection, name: str, row: RowMapping) -> None:

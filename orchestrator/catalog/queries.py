@@ -305,7 +305,7 @@ SELECT con.conname AS name, CASE WHEN con.contype = 'u' AND p.temporal THEN 'x' 
                              AND d.objid = con.oid AND d.refclassid = 'pg_class'::regclass
                              AND d.refobjid = con.conrelid AND d.refobjsubid = a.attnum))
              ORDER BY a.attnum)::text[] AS reads,
-       p.temporal, con.contype = 'p' OR (con.contype = 'u' AND NOT p.temporal) AS over_index,
+       p.temporal, con.contype IN ('p', 'u') AND NOT p.temporal AS over_index,
        pg_get_constraintdef(con.oid) AS definition, con.convalidated AS validated,
        'NOT (' || pg_get_expr(con.conbin, con.conrelid) || ')' AS broken_by,
        COALESCE((to_jsonb(con) ->> 'conenforced')::bool, true) AS enforced,

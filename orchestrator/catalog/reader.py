@@ -216,13 +216,6 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
             types = retyping.types(columns, wanted, answered)
             if set(renames) <= set(there) and _possible(renames) and set(types) == set(wanted.retypes):
                 tied = {name for row in keys for name in retyping.ends(row, table)}
-                # a clone has no primary key: whether this one would be built anew nobody could tell
-                tied |= {
-                    name
-                    for row in rows["constraints"]
-                    if row["type"] == "p" and row["temporal"]
-                    for name in row["columns"]
-                }
                 in_place = retyping.in_place(connection, columns, types, wanted, answered, tied=tied, rows=rows)
                 renames = {old: new for old, new in renames.items() if old not in in_place}
                 retyped = {name: type_ for name, type_ in types.items() if name not in in_place}

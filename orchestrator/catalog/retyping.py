@@ -18,6 +18,7 @@ from orchestrator.catalog.clone import (
     CLONE,
     NAME,
     Successors,
+    alone,
     build_constraint,
     build_index,
     change_types,
@@ -53,7 +54,7 @@ def in_place(
     tied: Collection[str],
     rows: Mapping[str, Sequence[RowMapping]],
 ) -> dict[str, bool]:
-    """Columns whose types can be changed where they stand. Not those `tied` by what a clone has not."""
+    """Columns whose types can be changed where they stand. Not those `tied` by a foreign key: a clone has none."""
     found = {}
     for column in columns:
         type_ = types.get(column.name)
@@ -179,7 +180,7 @@ def _stays(
     try:
         for number, row in enumerate(row for row in indexes if not row["exclusion"]):
             build_index(connection, f"orchestrator_i{number}", row)
-        for number, row in enumerate(row for row in constraints if not row["over_index"]):
+        for number, row in enumerate(alone(constraints)):
             build_constraint(connection, f"orchestrator_c{number}", row)
         before = _shape(connection)
         if _works(connection, column, new):

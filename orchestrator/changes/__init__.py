@@ -42,6 +42,8 @@ class Change(Entry):
     """It is about the table itself: no other change of the same plan may be about that table."""
     not_on_partitions: ClassVar[str | None] = "not supported yet: it would have to be done partition by partition"
     """What to do instead where the table is partitioned; None: the change works there as well."""
+    keeps_replica_identity: ClassVar[bool] = False
+    """An index that takes over from the replica identity becomes that, for each partition that has its part as such."""
 
     table: str = Field(
         min_length=1, description="table or schema.table; looked up with the search_path when the run starts"

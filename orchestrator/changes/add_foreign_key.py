@@ -86,7 +86,11 @@ class AddForeignKey(Change):
             deferral=self._question.deferral,
             inspected=answer.equalities,
             by_leaf=facts.partitioned and catalog.keys_by_leaf,
-            to_partitioned=answer.partitioned,
+            trees=tuple(
+                table
+                for table, partitioned in ((facts.table, facts.partitioned), (answer.references, answer.partitioned))
+                if partitioned
+            ),
             comment=self.comment,
         )
         return Delta(

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from orchestrator.catalog import Catalog, TableFacts
+from orchestrator.catalog import Catalog, TableFacts, holds_all
 from orchestrator.catalog.wanted import AddedColumn, Cast, Computed, Expression, Rejected, Retyping, Wanted
 from orchestrator.changes import Change
 from orchestrator.expressions import circular, unstable, value
@@ -23,6 +23,7 @@ class ChangeType(Change):
     """A column gets another type. `up` computes its values, `down` the old ones; without them they are cast."""
 
     not_on_partitions: ClassVar[str | None] = None
+    keeps_replica_identity: ClassVar[bool] = True
 
     kind: Literal["change_type"]
     column: str = Field(min_length=1, description="the column")
@@ -201,6 +202,8 @@ class ChangeType(Change):
         if not complete and self._swaps:
             back = Link(old=(), up=())
         reads = facts.expression(self._down).reads if complete else ()
+        type_ = facts.types.get(self.column)
+        holds = type_ is not None and holds_all(type_.type, of=facts.column(self.column).type)
         return Succession(
             catalog,
             facts,
@@ -209,6 +212,7 @@ class ChangeType(Change):
             links=links,
             back=back,
             back_reads=tuple(name for name in reads if name not in (self.column, self._target)),
+            keeps_keys=holds and self.up is None and self.down is None,
         )
 
     def _links(self, facts: TableFacts) -> tuple[tuple[Link, ...], Link | None]:

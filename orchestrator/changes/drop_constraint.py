@@ -53,7 +53,11 @@ class DropConstraint(Change):
                 delta,
                 adds=(f"freedom from {constraint_label(facts, self.name)}",),
                 lift=(dropping.after(constraint),) if constraint else (),
-                lift_foreign_keys=(replace(dropping.key_after(key), to_partitioned=key.partitioned),) if key else (),
+                lift_foreign_keys=(
+                    (replace(dropping.key_after(key), trees=(key.references,) if key.partitioned else ()),)
+                    if key
+                    else ()
+                ),
             )
         return replace(
             delta,

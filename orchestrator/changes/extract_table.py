@@ -119,6 +119,7 @@ class ExtractTable(Relocation):
             columns=tuple(self.key.values()),
             references=facts.table,
             referenced_columns=tuple(self.key),
+            trees=(facts.table,) if facts.partitioned else (),
             actions="".join(f" {when} {action.upper()}" for when, action in actions if action != "no action"),
         )
 

@@ -18,6 +18,7 @@ class RenameColumn(Change):
     """A column gets another name; values, type and all that hangs on it stay as they are."""
 
     not_on_partitions: ClassVar[str | None] = None
+    keeps_replica_identity: ClassVar[bool] = True
 
     kind: Literal["rename_column"]
     column: str = Field(alias="from", min_length=1, description="the column's name now")

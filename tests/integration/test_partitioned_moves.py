@@ -242,9 +242,8 @@ def test_contract_names_values_that_a_partition_does_not_bring_along_to_the_tabl
     create_database: CreateDatabase, tmp_path: Path
 ) -> None:
     database, migration = moved(create_database, tmp_path, "to", Phase.CONSTRAIN)
-    database.execute(
-        "ALTER TABLE profiles DETACH PARTITION profiles_eu; UPDATE profiles_eu SET bio = NULL, face = NULL"
-    )
+    database.execute("ALTER TABLE profiles DETACH PARTITION profiles_eu")
+    database.execute("UPDATE profiles_eu SET bio = NULL, face = NULL")
     database.execute("ALTER TABLE profiles ATTACH PARTITION profiles_eu FOR VALUES IN ('eu')")
     with pytest.raises(NotVerified, match="1 rows differ\n  region='eu', id=1"):
         migration.advance(Phase.CONTRACT)
@@ -271,10 +270,7 @@ def test_between_look_and_drop_partitions_may_come_and_rows_move_but_no_trigger_
     database, migration = moved(create_database, tmp_path, "extract", Phase.CONSTRAIN)
     with pytest.raises(StepFailed, match="something was written since the tables were compared that only users has"):
         migration.meddling("drop bio", lambda: database.execute(OFF)).advance(Phase.CONTRACT)
-    with pytest.raises(NotVerified, match="1 rows differ\n  region='eu', id=1"):
-        migration.advance(Phase.CONTRACT)
-    migration.meddling("begin to count", lambda: database.execute(COME)).advance(Phase.CONTRACT)
-    database, migration = moved(create_database, tmp_path, "extract", Phase.CONSTRAIN)
+    database.execute("UPDATE users SET bio = 'right' WHERE id = 1")
     migration.meddling("drop bio", lambda: database.execute(COME)).advance(Phase.CONTRACT)
     rows = database.fetch("SELECT region, user_id, bio FROM profiles ORDER BY 2")
     assert [tuple(row) for row in rows] == [("eu", 1, "new"), ("eu", 3, "three")]

@@ -1,5 +1,6 @@
 """Kinds on partitioned tables of two levels: partitions follow, whenever they come, and what is their own is kept."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -180,13 +181,15 @@ KEYED: LiteralString = """
 CREATE TABLE cities (n int PRIMARY KEY);
 INSERT INTO cities SELECT generate_series(1, 400);
 ALTER TABLE logs ADD CONSTRAINT "one%" UNIQUE (seen, day) INCLUDE (n) WITH (fillfactor = 70),
-  ADD CONSTRAINT "lives in" FOREIGN KEY (seen) REFERENCES cities ON DELETE CASCADE;
+  ADD CONSTRAINT "lives in" FOREIGN KEY (seen) REFERENCES cities ON DELETE CASCADE, ALTER seen SET NOT NULL;
+ALTER TABLE logs_1 REPLICA IDENTITY USING INDEX logs_1_seen_day_n_key;
 COMMENT ON CONSTRAINT "one%" ON logs IS 'x';
 CREATE TABLE visits (log int, day int, CONSTRAINT of FOREIGN KEY (log, day) REFERENCES logs (seen, day));
 INSERT INTO visits VALUES (5, 5), (12, 12);
 """
 KEYS: LiteralString = """
 UPDATE logs SET {0} = id;
+ALTER TABLE logs ALTER {0} SET NOT NULL;
 CREATE TABLE cities (n int PRIMARY KEY);
 INSERT INTO cities SELECT generate_series(1, 400);
 ALTER TABLE ONLY logs ADD CONSTRAINT "one%" UNIQUE ({0}, day) INCLUDE (n) WITH (fillfactor = 70);
@@ -199,6 +202,7 @@ ALTER INDEX "one%" ATTACH PARTITION "logs_1_one%";
 ALTER INDEX "one%" ATTACH PARTITION "we""ird%1_one%";
 ALTER INDEX "we""ird%1_one%" ATTACH PARTITION "order_one%";
 ALTER INDEX "one%" ATTACH PARTITION "logs_3_one%";
+ALTER TABLE logs_1 REPLICA IDENTITY USING INDEX "logs_1_one%";
 ALTER TABLE logs ADD CONSTRAINT "lives in" FOREIGN KEY ({0}) REFERENCES cities ON DELETE CASCADE;
 COMMENT ON CONSTRAINT "one%" ON logs IS 'x';
 CREATE TABLE visits (log int, day int, CONSTRAINT of FOREIGN KEY (log, day) REFERENCES logs ({0}, day));
@@ -237,10 +241,23 @@ def test_a_column_of_unique_constraints_and_foreign_keys_has_a_successor_in_all_
 
 
 KEY_OF_LOGS: LiteralString = "PRIMARY KEY ({}, day) INCLUDE (n) WITH (fillfactor = 80)"
-KEY_COMMENT: LiteralString = """
-COMMENT ON CONSTRAINT logs_pkey ON logs IS 'x';
-COMMENT ON INDEX logs_pkey IS 'y';
+# two partitioned tables can be tied together beside the traffic from PostgreSQL 18 on
+REFERRING: dict[bool, LiteralString] = {
+    False: "CREATE TABLE visits (log int, on_day int);",
+    True: """
+CREATE TABLE visits (log int, on_day int) PARTITION BY LIST (on_day);
+CREATE TABLE visits_5 PARTITION OF visits FOR VALUES IN (5);
+CREATE TABLE visits_other PARTITION OF visits DEFAULT;
+""",
+}
+ON_KEY: LiteralString = """
+COMMENT ON CONSTRAINT logs_pkey ON logs IS 'x'; COMMENT ON INDEX logs_pkey IS 'y';
 COMMENT ON CONSTRAINT order_pkey ON "order" IS 'z %s';
+ALTER TABLE "order" REPLICA IDENTITY USING INDEX order_pkey;
+ALTER TABLE ONLY logs REPLICA IDENTITY USING INDEX logs_pkey;
+INSERT INTO visits VALUES (5, 5), (12, 12);
+ALTER TABLE visits ADD CONSTRAINT "of%" FOREIGN KEY (log, on_day) REFERENCES logs ON UPDATE CASCADE;
+COMMENT ON CONSTRAINT "of%" ON visits IS 'z';
 """
 
 
@@ -253,12 +270,14 @@ COMMENT ON CONSTRAINT order_pkey ON "order" IS 'z %s';
         ("{kind: change_type, column: id, type: bigint, to: k%}", "k%", "bigint"),
     ],
 )
-def test_the_primary_key_is_made_of_the_indexes_of_the_leaves(
+def test_the_primary_key_is_made_of_the_indexes_of_the_leaves_with_all_that_hangs_on_it(
     change: str, column: str, type_: str, create_database: CreateDatabase, tmp_path: Path
 ) -> None:
     logs, expected = create_database(init), create_database()
+    referring = REFERRING[logs.server_version >= 180000]
     logs.execute(LOGS.replace("PRIMARY KEY (id, day)", KEY_OF_LOGS.replace("{}", "id")))
-    logs.execute(KEY_COMMENT)
+    logs.execute("ALTER TABLE logs ALTER id ADD GENERATED ALWAYS AS IDENTITY (START 1000)")
+    logs.execute(SQL(referring + ON_KEY))
     expected.execute(LOGS)
     successor = SQL(
         "ALTER TABLE logs RENAME id TO old; ALTER TABLE logs ADD {column} {type}; UPDATE logs SET {column} = old; "
@@ -266,15 +285,83 @@ def test_the_primary_key_is_made_of_the_indexes_of_the_leaves(
     )
     expected.execute(successor.format(column=Identifier(column), type=SQL(type_)))
     expected.execute(SQL("ALTER TABLE logs ADD " + KEY_OF_LOGS).format(Identifier(column)))
-    expected.execute(KEY_COMMENT)
+    identity = SQL("ALTER TABLE logs ALTER {} ADD GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME logs_id_seq START 1000)")
+    expected.execute(identity.format(Identifier(column)))
+    expected.execute(SQL(referring + ON_KEY))
     before, run = logs.dump(), migration(change, logs, tmp_path)
     run.advance(Phase.CONSTRAIN)
-    conflict = SQL("INSERT INTO logs ({column}, day, email) VALUES (5, 5, '@') ON CONFLICT ({column}, day) DO NOTHING")
+    conflict = SQL(
+        "INSERT INTO logs ({column}, day, email) OVERRIDING SYSTEM VALUE VALUES (5, 5, '@') "
+        "ON CONFLICT ({column}, day) DO NOTHING"
+    )
     logs.execute(conflict.format(column=Identifier(column)))
     run.abort(confirm_loss=True)
     assert logs.dump() == before
+    assert logs.fetch(UNPROVEN) == [(0,)]
     run.advance(Phase.CONTRACT)
     assert logs.dump() == expected.dump()
+    assert logs.fetch(UNPROVEN) == [(0,)]
+    identifying = "SELECT indexrelid::regclass::text FROM pg_index WHERE indisreplident ORDER BY 1"
+    assert logs.fetch(identifying) == [("logs_pkey",), ("order_pkey",)]
+    # another run cannot be about the table that refers
+    assert ("public.visits",) in logs.fetch("SELECT table_name FROM orchestrator.run_table")
+
+
+UNPROVEN = """
+SELECT count(*) FROM pg_constraint
+WHERE NOT convalidated AND connamespace = 'public'::regnamespace AND conparentid = 0
+"""
+
+
+TIED: LiteralString = """
+CREATE TABLE cities (n int PRIMARY KEY, name text);
+INSERT INTO cities SELECT generate_series(1, 400);
+ALTER TABLE logs ADD CONSTRAINT "one%" UNIQUE (seen, day), ADD CONSTRAINT lives FOREIGN KEY (seen) REFERENCES cities;
+CREATE TABLE visits (log int, on_day int) PARTITION BY LIST (on_day);
+CREATE TABLE visits_5 PARTITION OF visits FOR VALUES IN (5);
+CREATE TABLE visits_other PARTITION OF visits DEFAULT;
+CREATE TABLE looks (log int, on_day int, CONSTRAINT at FOREIGN KEY (log, on_day) REFERENCES logs (seen, day));
+ALTER TABLE visits ADD CONSTRAINT "of%" FOREIGN KEY (log, on_day) REFERENCES logs (seen, day) ON DELETE CASCADE;
+INSERT INTO visits VALUES (5, 5), (12, 12);
+INSERT INTO looks VALUES (5, 5), (12, 12);
+"""
+TIES = """
+SELECT conname, pg_get_constraintdef(oid), convalidated FROM pg_constraint
+WHERE contype = 'f' AND conparentid = 0 AND connamespace = 'public'::regnamespace ORDER BY 1
+"""
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(
+    ("table", "column", "ties"),
+    [
+        ("looks", "log", "at"),
+        ("cities", "n", "lives"),
+        ("visits", "log", "of%"),
+        ("logs", "seen", "at, lives, of%"),
+    ],
+)
+def test_a_foreign_key_is_tied_to_a_successor_whichever_of_its_tables_are_partitioned(
+    table: str, column: str, ties: str, logs: Database, tmp_path: Path
+) -> None:
+    logs.execute(TIED)
+    before, definitions = logs.dump(), logs.fetch(TIES)
+    plan = f"name: tied\nchanges:\n  - {{kind: rename_column, table: {table}, from: {column}, to: successor}}\n"
+    run = Migration.of(plan, logs, tmp_path)
+    if logs.server_version < 180000 and table != "looks":
+        with pytest.raises(PlanRefused, match="it can be NOT VALID from PostgreSQL 18 on"):
+            run.advance(Phase.EXPAND)
+        return
+    run.advance(Phase.CONSTRAIN)
+    assert len(logs.fetch(TIES)) == len(definitions) + len(ties.split(", "))
+    run.abort(confirm_loss=True)
+    assert logs.dump() == before
+    run.advance(Phase.CONTRACT)
+    tied = [
+        (name, re.sub(rf"\b{column}\b", "successor", definition) if name in ties.split(", ") else definition, True)
+        for name, definition, _ in definitions
+    ]
+    assert logs.fetch(TIES) == tied
 
 
 def test_duplicates_are_found_and_named_before_anything_is_built(logs: Database, tmp_path: Path) -> None:
@@ -686,8 +773,13 @@ def test_all_partitions_are_locked_and_together_waited_for_no_longer_than_one(lo
         ("SELECT", "{kind: rename_column, from: day, to: d}", '"day" is part of the partition key of "public.logs"'),
         (
             "CREATE TABLE x (id int, day int, CONSTRAINT of FOREIGN KEY (id, day) REFERENCES logs)",
+            "{kind: change_type, column: id, type: bigint, up: -id, down: -id}",
+            "and keys that are equal now may not be so afterwards",
+        ),
+        (
+            "ALTER TABLE logs ADD CONSTRAINT of FOREIGN KEY (id, day) REFERENCES logs",
             "{kind: rename_column, from: id, to: d}",
-            'foreign key "of" of "public.x" stands on the primary key of partitioned table "public.logs"',
+            'foreign key "of" ties partitioned table "public.logs" to itself',
         ),
         (
             "SELECT",

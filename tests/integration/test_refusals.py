@@ -202,16 +202,6 @@ def test_a_big_exclusion_constraint_is_refused(cli: CommandLine, monkeypatch: py
     assert 'exclusion constraint "apart" can only be built while the table is locked' in refused(cli)
 
 
-@pytest.mark.matrix
-def test_a_foreign_key_to_a_partitioned_table_is_refused(cli: CommandLine) -> None:
-    cli.database.execute("""
-        CREATE TABLE cities (name text PRIMARY KEY) PARTITION BY HASH (name);
-        CREATE TABLE people (city text CONSTRAINT lives_in REFERENCES cities)
-    """)
-    cli.plan(table="people", old="city", new="town")
-    assert 'foreign key "lives_in" of "public.people" has a partitioned table at one of its ends' in refused(cli)
-
-
 def test_what_an_earlier_run_left_behind_is_refused(cli: CommandLine) -> None:
     function = names.function_of("rename-email", "public.users")
     cli.database.execute(SQL("CREATE SEQUENCE {}").format(Identifier(function)))

@@ -77,6 +77,22 @@ CREATE UNIQUE INDEX "until" ON ONLY "sche""ma"."we""ird%1" USING btree (email_ad
 --   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1" and its partitions
 --   DROP INDEX IF EXISTS "sche""ma"."until";
 
+-- create unique index new% on we"ird%1 and its partitions
+-- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1" and its partitions
+CREATE UNIQUE INDEX "new%" ON ONLY "sche""ma"."we""ird%1" USING btree (email_address);
+-- create index part_new%: CREATE UNIQUE INDEX "part_new%" ON ONLY "other"."part" USING btree (email_address);
+-- create index part_new%: ALTER INDEX "sche""ma"."new%" ATTACH PARTITION "other"."part_new%";
+-- attach index leaf_new%: ALTER INDEX "sche""ma"."new%" ATTACH PARTITION "other"."leaf_new%";
+--   -- create unique index leaf_new%
+--   -- long, harmless: SHARE UPDATE EXCLUSIVE on other.leaf
+--   CREATE UNIQUE INDEX CONCURRENTLY "leaf_new%" ON "other"."leaf" USING btree (email_address);
+--   -- if it breaks off: DROP INDEX CONCURRENTLY IF EXISTS "other"."leaf_new%";
+--   
+-- undo:
+--   -- drop index new%
+--   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1" and its partitions
+--   DROP INDEX IF EXISTS "sche""ma"."new%";
+
 -- add check constraint email_address_not_null_92529041
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1" and its partitions
 DO '

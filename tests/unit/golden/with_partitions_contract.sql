@@ -116,7 +116,7 @@ END
 ';
 
 -- drop email, the trigger
--- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1" and its partitions
+-- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1" and its partitions, ACCESS EXCLUSIVE on other.visits and its partitions
 DO '
 DECLARE
   bound text := pg_catalog.current_setting(''lock_timeout'');
@@ -125,6 +125,27 @@ DECLARE
   partition oid;
 BEGIN
   LOCK TABLE ONLY "sche""ma"."we""ird%1" IN ACCESS EXCLUSIVE MODE;
+  WHILE pg_catalog.cardinality(parents) > 0 LOOP
+    parents := ARRAY(SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = ANY (parents) ORDER BY inhrelid);
+    FOREACH partition IN ARRAY parents LOOP
+      IF bound <> ''0'' THEN
+        PERFORM pg_catalog.set_config(''lock_timeout'', GREATEST(1, CEIL(
+          EXTRACT(epoch FROM deadline - pg_catalog.clock_timestamp()) * 1000))::int::text, true);
+      END IF;
+      EXECUTE pg_catalog.format(''LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE'', partition::regclass);
+    END LOOP;
+  END LOOP;
+  PERFORM pg_catalog.set_config(''lock_timeout'', bound, true);
+END
+';
+DO '
+DECLARE
+  bound text := pg_catalog.current_setting(''lock_timeout'');
+  deadline timestamptz := pg_catalog.clock_timestamp() + bound::interval;
+  parents oid[] := ARRAY[''"other"."visits"''::regclass::oid];
+  partition oid;
+BEGIN
+  LOCK TABLE ONLY "other"."visits" IN ACCESS EXCLUSIVE MODE;
   WHILE pg_catalog.cardinality(parents) > 0 LOOP
     parents := ARRAY(SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = ANY (parents) ORDER BY inhrelid);
     FOREACH partition IN ARRAY parents LOOP
@@ -150,18 +171,38 @@ END
 DROP TRIGGER IF EXISTS "zzzz_orchestrator_rename_email" ON "sche""ma"."we""ird%1";
 DROP FUNCTION IF EXISTS "sche""ma"."orchestrator_sync_rename_email"();
 DROP SEQUENCE IF EXISTS "sche""ma"."orchestrator_conflicts_rename_email";
+DROP INDEX IF EXISTS "sche""ma"."until";
+DO '
+DECLARE
+  part record;
+BEGIN
+  FOR part IN
+    SELECT own.indrelid::regclass AS name, c.relname AS index
+    FROM pg_catalog.pg_partition_tree(''"sche""ma"."old''''"'') o JOIN pg_catalog.pg_index own ON own.indexrelid = o.relid
+    JOIN pg_catalog.pg_index i ON i.indrelid = own.indrelid JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+    JOIN pg_catalog.pg_partition_tree(''"sche""ma"."new%"'') n ON n.relid = c.oid
+    WHERE own.indisreplident
+  LOOP
+    EXECUTE pg_catalog.format(''ALTER TABLE ONLY %s REPLICA IDENTITY USING INDEX %I'', part.name, part.index);
+  END LOOP;
+END
+';
+ALTER TABLE "other"."visits" DROP CONSTRAINT "of%";
 DO '
 DECLARE
   parts oid[];
   names text[];
   comments text[];
+  identifying boolean[];
 BEGIN
   SELECT pg_catalog.array_agg(t.relid::oid ORDER BY t.level, t.relid),
          pg_catalog.array_agg(c.conname::text ORDER BY t.level, t.relid),
-         pg_catalog.array_agg(pg_catalog.obj_description(c.oid, ''pg_constraint'') ORDER BY t.level, t.relid)
-  INTO parts, names, comments
+         pg_catalog.array_agg(pg_catalog.obj_description(c.oid, ''pg_constraint'') ORDER BY t.level, t.relid),
+         pg_catalog.array_agg(x.indisreplident ORDER BY t.level, t.relid)
+  INTO parts, names, comments, identifying
   FROM pg_catalog.pg_partition_tree(''"sche""ma"."we""ird%1"'') t
-  JOIN pg_catalog.pg_constraint c ON c.conrelid = t.relid AND c.contype = ''p'';
+  JOIN pg_catalog.pg_constraint c ON c.conrelid = t.relid AND c.contype = ''p''
+  JOIN pg_catalog.pg_index x ON x.indexrelid = c.conindid;
   EXECUTE pg_catalog.format(''ALTER TABLE %s DROP CONSTRAINT %I'', parts[1]::regclass, ''key%'');
   names[1] := ''key%'';
   FOR i IN 1 .. pg_catalog.cardinality(parts) LOOP
@@ -182,8 +223,18 @@ BEGIN
       END IF;
     END IF;
   END LOOP;
+  FOR i IN 1 .. pg_catalog.cardinality(parts) LOOP
+    IF identifying[i] THEN
+      EXECUTE pg_catalog.format(''ALTER TABLE ONLY %s REPLICA IDENTITY USING INDEX %I'', parts[i]::regclass, names[i]);
+    END IF;
+  END LOOP;
 END
 ';
 COMMENT ON INDEX "sche""ma"."key%" IS 'it''s';
-DROP INDEX IF EXISTS "sche""ma"."until";
+ALTER TABLE "other"."visits" ADD CONSTRAINT "of%" FOREIGN KEY ("mail") REFERENCES "sche""ma"."we""ird%1" ("email_address") ON DELETE CASCADE NOT VALID;
+COMMENT ON CONSTRAINT "of%" ON "other"."visits" IS 'it''s';
 ALTER TABLE "sche""ma"."we""ird%1" DROP COLUMN "email";
+
+-- validate of%
+-- long, harmless: SHARE UPDATE EXCLUSIVE on other.visits and its partitions, ROW SHARE on "sche""ma"."we""ird%1" and its partitions
+ALTER TABLE "other"."visits" VALIDATE CONSTRAINT "of%";
