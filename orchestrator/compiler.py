@@ -150,9 +150,6 @@ def refusals_of(change: Change, catalog: Catalog, plan: str) -> Iterable[Refusal
     """Why a change cannot be done safely here."""
     yield from change.refusals(catalog, plan)
     yield from partitions.refusals(change, catalog.table(change.table))
-    for other in change.others:
-        if other in catalog.tables:
-            yield from partitions.refusals_of_other(change, catalog.table(other))
 
 
 def _warnings(change: Change, catalog: Catalog, plan: str) -> Iterable[str]:

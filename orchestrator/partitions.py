@@ -22,7 +22,12 @@ def refusals(change: Change, facts: TableFacts) -> Iterator[Refusal]:
             change.not_on_partitions,
         )
         return
-    yield from _foreign(facts)
+    for partition in facts.tree:
+        if not partition.plain:
+            yield (
+                f'partition "{partition.table.schema}.{partition.table.name}" is a foreign table',
+                "detach it for the time of the run: nobody could guard or fill its rows",
+            )
     keyed = sorted((change.touches | change.fills) & set(facts.partition_key))
     if keyed:
         yield (
@@ -33,26 +38,6 @@ def refusals(change: Change, facts: TableFacts) -> Iterator[Refusal]:
     for own in facts.own:
         if _stands_in_the_way(change, own):
             yield f'partition "{own.partition}" has {_described(own)}', _ADVICE[own.kind]
-
-
-def refusals_of_other(change: Change, facts: TableFacts) -> Iterator[Refusal]:
-    """What stands against another table of a change."""
-    if facts.partitioned and change.not_on_partitions is not None:
-        yield (
-            f'{change.kind} does not work on partitioned tables yet: "{facts.display}" is one',
-            change.not_on_partitions,
-        )
-    elif facts.partitioned:
-        yield from _foreign(facts)
-
-
-def _foreign(facts: TableFacts) -> Iterator[Refusal]:
-    for partition in facts.tree:
-        if not partition.plain:
-            yield (
-                f'partition "{partition.table.schema}.{partition.table.name}" is a foreign table',
-                "detach it for the time of the run: nobody could guard or fill its rows",
-            )
 
 
 def warnings(change: Change, facts: TableFacts) -> Iterator[str]:
