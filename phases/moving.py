@@ -123,22 +123,48 @@ NOW = SQL("CASE WHEN {op} = 'UPDATE' AND {same} THEN {new} ELSE {now} END")
 MARK = "orchestrator.moving"
 WENT = SQL("{what} || ROW({key})::text")
 
-# what newer code has written last goes along; whoever just writes it is waited for. The row there may have gone ahead
+# whoever waits for a row that moves to another partition fails with that. FOUND says whether it is still there
+LOCK_THERE = SQL("    PERFORM FROM {target} AS there WHERE {row} FOR NO KEY UPDATE;")
+LOCK_THERE_IN_TREE = SQL(
+    """    PERFORM FROM {target} AS there WHERE {row} FOR NO KEY UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+      BEGIN
+        PERFORM FROM {target} AS there WHERE {row} FOR NO KEY UPDATE;
+      EXCEPTION WHEN serialization_failure THEN
+        IF pg_catalog.current_setting('transaction_isolation') <> 'read committed' THEN
+          RAISE;
+        END IF;
+      END;
+    END IF;"""
+)
+# what newer code has written last goes along; whoever just writes it is waited for
 AHEAD = SQL(
     """  IF TG_WHEN = 'BEFORE' THEN
-    PERFORM FROM {target} AS there WHERE {was_there} FOR NO KEY UPDATE;
+{lock_left}
     IF FOUND THEN
       SELECT {latest} INTO {new} FROM {target} AS there WHERE {was_there};{keep_up}
-    ELSE
-      PERFORM FROM {target} AS there WHERE {is_there} FOR NO KEY UPDATE;
-      IF FOUND THEN
-        SELECT {latest} INTO {new} FROM {target} AS there WHERE {is_there};
+    END IF;
+    PERFORM FROM {target} AS there WHERE {is_there} FOR NO KEY UPDATE;
+    IF FOUND THEN
+      SELECT {completed} INTO {new} FROM {target} AS there WHERE {is_there};
+      IF EXISTS (SELECT FROM {target} AS there WHERE {is_there} AND ({at_odds})) THEN
+        PERFORM pg_catalog.set_config(
+          {apart}, COALESCE(pg_catalog.current_setting({apart}, true), '') || {apart_here}, true
+        );
       END IF;
     END IF;
     RETURN NEW;
+  ELSIF TG_OP = 'INSERT'
+        AND pg_catalog.strpos(COALESCE(pg_catalog.current_setting({apart}, true), ''), {apart_here}) > 0 THEN
+    {count}
+    RETURN NULL;
   END IF;
 """
 )
+# the row there has gone ahead, and since then either has got another value: nobody can say which is the later one, and
+# both stay. Contract names them
+AT_ODDS = SQL("{unchanged} AND {has_value} AND {differ}")
+APART = "orchestrator.apart"
 # the row there is the application's, and may follow. Its trigger must not hear of it: it would write the row under the
 # UPDATE
 KEEP_UP = SQL(
@@ -219,7 +245,7 @@ BEGIN
     -- the row there may have come first
     UPDATE {source} AS here SET {taken} FROM {target} AS there WHERE {is_here} AND {is_there} AND NOT ({nothing_there});
   ELSE
-    IF TG_OP = 'UPDATE' AND {key_changed} THEN
+{lock_kept}    IF TG_OP = 'UPDATE' AND {key_changed} THEN
       -- a foreign key may be about to take the row there along
       UPDATE {target} AS there SET {filled} WHERE {was_there} AND {differ_filled};
     END IF;
@@ -789,8 +815,27 @@ def _forth(source: Table, move: Move) -> dict[str, Composable]:
         "was_there": _equal((move.key_there, "there"), (move.key_here, "old")),
         "differ": DIFFERENT.format(a=stored, b=given),
     }
+    is_there = _equal((move.key_there, "there"), (move.key_here, "new"))
+    differ_filled = DIFFERENT.format(a=stored, b=SQL(", ").join(filled))
+    lock_there = partial(
+        (LOCK_THERE_IN_TREE if move.there_partitioned else LOCK_THERE).format, target=qualified(move.table)
+    )
+    kept = SQL("{} AND {}").format(is_there, differ_filled)
     return {
         **leaving,
+        "apart": Literal(APART),
+        "apart_here": SQL("({} || ';')").format(_marked(move, "apart", move.key_here, "new")),
+        "at_odds": SQL(" OR ").join(map(_at_odds, move.columns)),
+        "completed": SQL(", ").join(
+            COMPLETED.format(
+                missing=MISSING.format(Identifier("new", here)),
+                here=Identifier("there", there),
+                there=Identifier("new", here),
+            )
+            for here, there in move.columns
+        ),
+        "lock_left": lock_there(row=leaving["was_there"]),
+        "lock_kept": SQL("{}\n").format(lock_there(row=kept)) if move.there_partitioned else SQL(""),
         "latest": SQL(", ").join(changed if move.create else filled),
         "keep_up": SQL("") if move.create else KEEP_UP.format(**leaving),
         "source": qualified(source),
@@ -800,7 +845,7 @@ def _forth(source: Table, move: Move) -> dict[str, Composable]:
         "went_here": _marked(move, "gone", move.key_here, "old"),
         "emptied_here": _marked(move, "empty", move.key_here, "new"),
         "is_here": _equal((move.key_here, "here"), (move.key_here, "new")),
-        "is_there": _equal((move.key_there, "there"), (move.key_here, "new")),
+        "is_there": is_there,
         "key_changed": compared(DIFFERENT, move.key_here),
         "new_key": _assigned(move.key_there, of_row(move.key_here)),
         "unchanged": compared(SAME, move.here),
@@ -813,7 +858,7 @@ def _forth(source: Table, move: Move) -> dict[str, Composable]:
         "given": _assigned(move.there, changed),
         "agree": SAME.format(a=stored, b=given),
         "filled": _assigned(move.there, filled),
-        "differ_filled": DIFFERENT.format(a=stored, b=SQL(", ").join(filled)),
+        "differ_filled": differ_filled,
         "left_here": LEFT.format(
             one=SQL("{} AS here").format(qualified(source)),
             is_one=_equal((move.key_here, "here"), (move.key_here, "new")),
@@ -861,6 +906,16 @@ def _filled(op: Composable, pair: tuple[str, str]) -> Composable:
         has_value=GIVEN.format(Identifier("there", there)),
         stored=Identifier("there", there),
         given=Identifier("new", here),
+    )
+
+
+def _at_odds(pair: tuple[str, str]) -> Composable:
+    here, there = pair
+    stored = Identifier("there", there)
+    return AT_ODDS.format(
+        unchanged=compared(SAME, [here]),
+        has_value=GIVEN.format(stored),
+        differ=DIFFERENT.format(a=stored, b=Identifier("new", here)),
     )
 
 
