@@ -44,6 +44,9 @@ EXCLUSION_LIMIT_BYTES = 8 * 1024 * 1024
 """An exclusion constraint can only be built whole, under ACCESS EXCLUSIVE: allowed where that is a matter of
 milliseconds. A GiST index over 8 MB of rows took well under the default bound of a short lock where we measured."""
 
+LOCKS_OF_PARTITION, LOCKS_OF_FOREIGN_KEY = 11, 5
+"""How many locks the exchange of a primary key takes for each partition, and how many more for a foreign key on it."""
+
 _MOST_ROLES = 5
 
 _OURS = {"orchestrator", "information_schema"}
@@ -364,6 +367,15 @@ class Succession:
                 yield (
                     f'foreign key "{key.name}" ties partitioned table "{self.facts.display}" to itself',
                     "not supported yet: drop it for the time of the run",
+                )
+        if any(self._constraints("primary_key")):
+            taken = len(self.facts.tree) * (LOCKS_OF_PARTITION + LOCKS_OF_FOREIGN_KEY * len(self._key_exchanges))
+            if taken * 2 > self.catalog.lock_slots:
+                yield (
+                    f'to exchange the primary key of "{self.facts.display}" takes about {taken} locks at once, and the '
+                    f'server has {self.catalog.lock_slots} for all sessions together: others might fail with "out of '
+                    'shared memory" (53200)',
+                    f"raise max_locks_per_transaction: its product with max_connections has to be {taken * 2} at least",
                 )
         for key in self._key_exchanges if not self._keeps_keys else ():
             yield (

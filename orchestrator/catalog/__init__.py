@@ -589,6 +589,8 @@ class Catalog:
     server_version: int
     may_replicate: bool
     """Whether the role may set session_replication_role, so that user triggers stay silent in a backfill."""
+    lock_slots: int
+    """How many locks the server has for all sessions together."""
     tables: Mapping[str, TableFacts]
     """By the name the plan uses."""
     known_tables: tuple[str, ...] = field(default=())

@@ -15,6 +15,10 @@ ORDER BY 1 LIMIT 200
 """
 
 SERVER_VERSION = "SELECT current_setting('server_version_num')::int"
+LOCK_SLOTS = (
+    "SELECT current_setting('max_locks_per_transaction')::int"
+    " * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int)"
+)
 SUPERUSER = "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
 MAY_SET_REPLICATION_ROLE = "SELECT pg_catalog.has_parameter_privilege('session_replication_role', 'SET')"
 MAY_COMPRESS_WAL = """

@@ -83,6 +83,7 @@ def read(connection: Connection, requests: Mapping[str, Request]) -> Catalog:
     return Catalog(
         server_version=int(scalar(connection, queries.SERVER_VERSION)),
         may_replicate=may_replicate(connection),
+        lock_slots=int(scalar(connection, queries.LOCK_SLOTS)),
         known_tables=known,
         tables={
             name: _table(connection, *found, wanted=wanted[found[0]], search_path=search_path)

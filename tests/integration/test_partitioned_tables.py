@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
+from orchestrator import succession
 from orchestrator.context import Context
 from orchestrator.errors import LockNotObtained, NotVerified, PlanRefused, StepFailed
 from orchestrator.planning import preview
@@ -305,6 +306,14 @@ def test_the_primary_key_is_made_of_the_indexes_of_the_leaves_with_all_that_hang
     assert logs.fetch(identifying) == [("logs_pkey",), ("order_pkey",)]
     # another run cannot be about the table that refers
     assert ("public.visits",) in logs.fetch("SELECT table_name FROM orchestrator.run_table")
+
+
+def test_an_exchange_that_takes_most_of_the_servers_locks_is_refused(
+    logs: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(succession, "LOCKS_OF_PARTITION", 2000)
+    with pytest.raises(PlanRefused, match="takes about 8000 locks at once, and the server has 13440 for all"):
+        migration("{kind: rename_column, from: id, to: k}", logs, tmp_path).advance(Phase.EXPAND)
 
 
 UNPROVEN = """
