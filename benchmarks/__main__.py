@@ -27,7 +27,7 @@ from benchmarks import idle, large, load, resume, workers, writes
 from benchmarks.bench import SERVER, Bench, say
 from benchmarks.ours import Orchestrator
 from benchmarks.report import Section, markdown, save, saved, write_page
-from tests.fixtures.local_server import Nursery
+from tests.fixtures.local_server import DISK, Nursery
 from tests.fixtures.server import embedded_bin_dir
 
 Part = Callable[[Bench], Section]
@@ -48,7 +48,7 @@ def parts(*, rows: int, large_rows: int, rounds: int, large_rounds: int) -> Mapp
 @contextmanager
 def bench(bin_dir: Path) -> Iterator[Bench]:
     """A server of our own, thrown away afterwards."""
-    with closing(Nursery()) as nursery, tempfile.TemporaryDirectory() as folder:
+    with closing(Nursery(DISK)) as nursery, tempfile.TemporaryDirectory() as folder:
         server = nursery.server(bin_dir, **SERVER)
         server.start()
         yield Bench(server, Orchestrator(Path(folder)))

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 
-from tests.fixtures.local_server import Nursery
+from tests.fixtures.local_server import Nursery, quickest
 from tests.fixtures.server import embedded_bin_dir
 
 
 def run(command: Sequence[str]) -> int:
-    with closing(Nursery()) as nursery:
+    with closing(Nursery(quickest())) as nursery:
         server = nursery.server(embedded_bin_dir())
         server.start()
         exit_code = subprocess.run(command, env={**os.environ, "ORCHESTRATOR_DATABASE_URL": server.dsn()}).returncode
