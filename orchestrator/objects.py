@@ -26,6 +26,15 @@ def foreign_key_of(facts: TableFacts, name: str) -> ForeignKey | None:
     return next((key for key in facts.foreign_keys if key.name == name and key.table == facts.table), None)
 
 
+def read_by_constraint(facts: TableFacts, name: str) -> frozenset[tuple[str, str]]:
+    """Columns that a constraint is about, each with its `schema.table`: of a foreign key, those of both tables."""
+    constraint, key = constraint_of(facts, name), foreign_key_of(facts, name)
+    found = {(facts.display, column) for column in (constraint.reads if constraint else key.columns if key else ())}
+    if key is not None:
+        found |= {(f"{key.references.schema}.{key.references.name}", column) for column in key.referenced_columns}
+    return frozenset(found)
+
+
 def missing(facts: TableFacts, what: str, name: str, known: Iterable[str]) -> Refusal:
     """There is nothing of that name."""
     known = sorted(known)

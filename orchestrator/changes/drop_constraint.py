@@ -10,7 +10,14 @@ from pydantic import Field
 from orchestrator import dropping
 from orchestrator.catalog import Catalog, Constraint, ForeignKey, TableFacts
 from orchestrator.changes import Change
-from orchestrator.objects import constraint_label, constraint_names, constraint_of, foreign_key_of, missing
+from orchestrator.objects import (
+    constraint_label,
+    constraint_names,
+    constraint_of,
+    foreign_key_of,
+    missing,
+    read_by_constraint,
+)
 from orchestrator.succession import Refusal, table_refusals
 from phases.delta import Delta, Dropped
 
@@ -39,10 +46,7 @@ class DropConstraint(Change):
         return frozenset({self.name})
 
     def stands_on(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
-        facts = catalog.table(self.table)
-        constraint, key = constraint_of(facts, self.name), foreign_key_of(facts, self.name)
-        reads = constraint.reads if constraint else key.columns if key else ()
-        return frozenset((facts.display, column) for column in reads)
+        return read_by_constraint(catalog.table(self.table), self.name)
 
     def delta(self, catalog: Catalog, plan: str) -> Delta:
         facts = catalog.table(self.table)

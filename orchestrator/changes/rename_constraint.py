@@ -11,10 +11,9 @@ from orchestrator.changes import Change
 from orchestrator.objects import (
     constraint_label,
     constraint_names,
-    constraint_of,
-    foreign_key_of,
     missing,
     new_name_refusals,
+    read_by_constraint,
 )
 from orchestrator.succession import Refusal, table_refusals
 from phases.delta import Delta, Renamed
@@ -41,10 +40,7 @@ class RenameConstraint(Change):
         return frozenset({self.name, self.to})
 
     def stands_on(self, catalog: Catalog) -> frozenset[tuple[str, str]]:
-        facts = catalog.table(self.table)
-        constraint, key = constraint_of(facts, self.name), foreign_key_of(facts, self.name)
-        reads = constraint.reads if constraint else key.columns if key else ()
-        return frozenset((facts.display, column) for column in reads)
+        return read_by_constraint(catalog.table(self.table), self.name)
 
     def delta(self, catalog: Catalog, plan: str) -> Delta:
         facts = catalog.table(self.table)

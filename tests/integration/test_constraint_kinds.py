@@ -164,6 +164,23 @@ def test_a_constraint_on_a_column_that_the_plan_takes_away_is_refused(plan: Plan
     assert 'drop_constraint stands on column "age" of "public.users"' in told
 
 
+REFERRED_TO = """
+name: constraints
+changes:
+  - {{table: mails, {change}}}
+  - {{table: users, kind: rename_column, from: email, to: address}}
+"""
+
+
+@pytest.mark.parametrize("change", ["kind: drop_constraint, name: sent", "kind: rename_constraint, from: sent, to: x"])
+def test_a_foreign_key_is_let_be_while_what_it_refers_to_is_taken_away(
+    change: str, database: Database, tmp_path: Path
+) -> None:
+    database.execute("CREATE TABLE mails (to_ text CONSTRAINT sent REFERENCES users (email))")
+    migration = Migration.of(REFERRED_TO.format(change=change), database, tmp_path / "plans")
+    assert '_constraint stands on column "email" of "public.users"' in refused(migration)
+
+
 ROWS: list[tuple[LiteralString, str, str]] = [
     ("UPDATE users SET age = 200 WHERE email IN ('user3', 'user4')", f"{CHECK}, check: age < 150", ""),
     (
