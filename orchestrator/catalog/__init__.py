@@ -187,6 +187,8 @@ class ForeignKey:
     """Why it cannot be had under the types that the plan gives to columns, in the server's words."""
     relies_on: str | None
     """The index of the table it refers to that makes the referenced columns unique."""
+    partitions: int = 0
+    """How many the table that refers has, on all levels."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -344,7 +344,8 @@ SELECT con.conname AS name, n.nspname AS schema, c.relname AS relation,
          OR (con.confrelid <> %(oid)s AND (fc.relkind = 'p' OR fc.relispartition)) AS partitioned,
        pg_has_role(c.relowner, 'USAGE') AND pg_has_role(fc.relowner, 'USAGE') AS owned,
        obj_description(con.oid, 'pg_constraint') AS comment,
-       (SELECT i.relname FROM pg_class i WHERE i.oid = con.conindid) AS relies_on
+       (SELECT i.relname FROM pg_class i WHERE i.oid = con.conindid) AS relies_on,
+       (SELECT count(*) FROM pg_partition_tree(con.conrelid) t WHERE t.relid <> con.conrelid) AS partitions
 FROM pg_constraint con
 JOIN pg_class c ON c.oid = con.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_class fc ON fc.oid = con.confrelid JOIN pg_namespace fn ON fn.oid = fc.relnamespace

@@ -446,6 +446,7 @@ def _foreign_key(row: RowMapping, unfit: str | None) -> ForeignKey:
         partitioned=row["partitioned"],
         owned=row["owned"],
         relies_on=row["relies_on"],
+        partitions=row["partitions"],
     )
 
 
