@@ -784,6 +784,12 @@ def test_all_partitions_are_locked_and_together_waited_for_no_longer_than_one(lo
     assert locked == [('"order"',), ('"we""ird%1"',), ("logs",), ("logs_1",), ("logs_3",)]
 
 
+REFERRING_TO_ONE: LiteralString = """
+ALTER TABLE logs ADD CONSTRAINT one UNIQUE (seen, day);
+CREATE TABLE x (log int, day int, CONSTRAINT of FOREIGN KEY (log, day) REFERENCES logs_1 (seen, day));
+"""
+
+
 @pytest.mark.parametrize(
     ("sql", "change", "reason"),
     [
@@ -793,6 +799,12 @@ def test_all_partitions_are_locked_and_together_waited_for_no_longer_than_one(lo
             "{kind: change_type, column: id, type: bigint, up: -id, down: -id}",
             "and keys that are equal now may not be so afterwards",
         ),
+        (
+            REFERRING_TO_ONE,
+            "{kind: rename_column, from: seen, to: viewed}",
+            'partition "public.logs_1" has foreign key "of" of another table, which refers to its "seen"',
+        ),
+        (REFERRING_TO_ONE, "{kind: drop_constraint, name: one}", 'foreign key "of" of "public.x" relies on "one"'),
         (
             "SELECT",
             "{kind: create_index, name: i, columns: [n], unique: true}",
