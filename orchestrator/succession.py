@@ -317,7 +317,13 @@ class Succession:
         )
 
     def _stands_on_primary(self, key: facts_of.ForeignKey) -> bool:
-        return key.references == self.facts.table and set(key.referenced_columns) == set(self.facts.primary_key)
+        """Whether it refers to the primary key, and that to new columns; one of the table to itself may stay there."""
+        replaced = not self._all.keys().isdisjoint(key.referenced_columns)
+        return (
+            key.references == self.facts.table
+            and set(key.referenced_columns) == set(self.facts.primary_key)
+            and replaced
+        )
 
     def refusals(self) -> Iterator[Refusal]:
         """What stands against it."""
@@ -362,12 +368,6 @@ class Succession:
                 "PostgreSQL can only build one while all partitions are locked: drop_constraint it first, in a plan of "
                 "its own",
             )
-        for key in self._foreign_keys:
-            if key.table == key.references:
-                yield (
-                    f'foreign key "{key.name}" ties partitioned table "{self.facts.display}" to itself',
-                    "not supported yet: drop it for the time of the run",
-                )
         if any(self._constraints("primary_key")):
             taken = len(self.facts.tree) * (LOCKS_OF_PARTITION + LOCKS_OF_FOREIGN_KEY * len(self._key_exchanges))
             if taken * 2 > self.catalog.lock_slots:
@@ -636,8 +636,9 @@ class Succession:
     def _foreign_key_refusals(self, key: facts_of.ForeignKey) -> Iterator[Refusal]:
         other = key.references if key.table == self.facts.table else key.table
         where = f'"{key.table.schema}.{key.table.name}"'
-        # one that is out of this table, and to another, is validated leaf by leaf
-        if self.catalog.keys_by_leaf and key.partitioned and key.table in self._trees(key):
+        # one that is out of this table, and to another that has no partitions, is validated leaf by leaf
+        both = key.partitioned or key.table == key.references
+        if self.catalog.keys_by_leaf and both and key.table in self._trees(key):
             yield (
                 f'foreign key "{key.name}" of {where} is that of a partitioned table',
                 "it can be NOT VALID from PostgreSQL 18 on; before, all rows would be read while both of its tables "

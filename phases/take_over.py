@@ -154,7 +154,7 @@ def take_over(table: Table, moves: TakeOver) -> Iterator[Composable]:
 def locking(statement: Statement, moves: TakeOver) -> Statement:
     """A statement that does so, with the locks that it takes besides that on the table."""
     referring = (lock(LockMode.ACCESS_EXCLUSIVE, key.table) for key in moves.foreign_keys)
-    locks = (*statement.locks, *dict.fromkeys((*sequence_locks(moves), *referring)))
+    locks = tuple(dict.fromkeys((*statement.locks, *sequence_locks(moves), *referring)))
     return with_trees(replace(statement, locks=locks), _trees(moves))
 
 

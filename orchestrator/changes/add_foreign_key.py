@@ -116,9 +116,9 @@ class AddForeignKey(Change):
             if answer.partitioned and facts.partitioned and catalog.keys_by_leaf:
                 found.append(
                     (
-                        f'"{facts.display}" and "{other}" are both partitioned',
-                        "a foreign key between them can be NOT VALID from PostgreSQL 18 on; before, all rows would be "
-                        "read while both are locked: wait for that version",
+                        f'both ends of foreign key "{self.name}" are partitioned',
+                        "such a one can be NOT VALID from PostgreSQL 18 on; before, all rows would be read while its "
+                        "tables are locked: wait for that version",
                     )
                 )
             if not answer.may_refer:
