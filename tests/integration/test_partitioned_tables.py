@@ -690,9 +690,9 @@ ALTER TABLE logs_1 REPLICA IDENTITY USING INDEX logs_1_mood_day_id_key;
 ALTER TABLE "order" REPLICA IDENTITY USING INDEX order_pkey;
 """
 IDENTITIES = """
-SELECT c.relname, c.relreplident::text, i.indisprimary FROM pg_class c
-LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisreplident WHERE c.relkind IN ('r', 'p') AND c.oid IN (SELECT relid FROM pg_partition_tree('logs')) AND c.relname <> 'late'
-ORDER BY 1
+SELECT c.relname, c.relreplident::text, i.indisprimary
+FROM pg_partition_tree('logs') t JOIN pg_class c ON c.oid = t.relid
+LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisreplident WHERE c.relname <> 'late' ORDER BY 1
 """
 
 
