@@ -143,6 +143,7 @@ def _tables(delta: Delta) -> set[str]:
     ends |= {move.table for move in delta.moves}
     for made in delta.partitionings:
         ends |= {Table(delta.table.schema, made.copy), *(key.references for key in made.foreign_keys)}
+        ends |= {key.table for key in made.referring}
     return {f"{table.schema}.{table.name}" for table in {delta.table, *ends}}
 
 
@@ -201,12 +202,14 @@ def _conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]
                     "make two plans of it, one after the other",
                 )
     changed = {catalog.table(change.table).table: change.touches for change in changes}
+    taking_part = changed.keys() | {catalog.table(name).table for change in changes for name in change.others}
     for change in changes:
         facts = catalog.table(change.table)
         for key in facts.foreign_keys:
             ends = {key.table: key.columns, key.references: key.referenced_columns}
             at_ends = {each.kind for each in changes if catalog.table(each.table).table in ends}
-            if change.whole and len(ends) == 2 and ends.keys() <= changed.keys() and at_ends != {change.kind}:
+            apart = change.exchanges_foreign_keys or at_ends != {change.kind}
+            if change.whole and len(ends) == 2 and ends.keys() <= taking_part and apart:
                 yield (
                     f'foreign key "{key.name}" ties "{facts.display}" to another table of this plan',
                     "make two plans of it, one after the other",

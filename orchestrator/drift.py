@@ -230,6 +230,7 @@ _LIKENESS = {
     "statistics": "statistics",
     "names": "name",
     "foreign_keys": "foreign key",
+    "referring": "foreign key",
     "options": "storage parameter",
     "comment": "comment",
     "grants": "privilege",

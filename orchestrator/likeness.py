@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Literal
 
@@ -22,6 +23,10 @@ from phases.delta import (
     Statistics,
     TableConstraint,
 )
+
+CASCADES_ACROSS = 150000
+"""From here on a row that moves to another partition is one that was updated, for foreign keys that refer to it."""
+_ACTS = re.compile(r"CASCADE|SET NULL|SET DEFAULT")
 
 
 def likeness(facts: TableFacts, plan: str, made: Partitions) -> Partitioning:
@@ -59,7 +64,8 @@ def likeness(facts: TableFacts, plan: str, made: Partitions) -> Partitioning:
             for each in facts.statistics
         ),
         names=shared,
-        foreign_keys=tuple(map(key_after, facts.foreign_keys)),
+        foreign_keys=tuple(key_after(key) for key in facts.foreign_keys if key.table == facts.table),
+        referring=tuple(key_after(key) for key in facts.foreign_keys if key.table != facts.table),
         options=shape.options,
         comment=facts.comment,
         grants=facts.grants,
@@ -75,7 +81,7 @@ def likeness(facts: TableFacts, plan: str, made: Partitions) -> Partitioning:
     )
 
 
-def likeness_refusals(facts: TableFacts, plan: str) -> Iterator[Refusal]:
+def likeness_refusals(facts: TableFacts, plan: str, server_version: int) -> Iterator[Refusal]:
     """What another table cannot have as this one has it."""
     table = facts.display
     if not facts.may_create:
@@ -90,7 +96,7 @@ def likeness_refusals(facts: TableFacts, plan: str) -> Iterator[Refusal]:
     yield from _column_refusals(facts)
     yield from _index_refusals(facts)
     yield from _constraint_refusals(facts)
-    yield from _foreign_key_refusals(facts)
+    yield from _foreign_key_refusals(facts, server_version)
     for trigger in facts.triggers:
         yield (
             f'table "{table}" has a trigger "{trigger.name}"',
@@ -190,25 +196,27 @@ def _constraint_refusals(facts: TableFacts) -> Iterator[Refusal]:
             yield f"{where} is NO INHERIT, which a partitioned table cannot have", "replace it by one that is not"
 
 
-def _foreign_key_refusals(facts: TableFacts) -> Iterator[Refusal]:
+def _foreign_key_refusals(facts: TableFacts, server_version: int) -> Iterator[Refusal]:
     for key in facts.foreign_keys:
         where = f'foreign key "{key.name}" of "{key.table.schema}.{key.table.name}"'
-        if key.references == facts.table:
+        other = key.references if key.table == facts.table else key.table
+        if other == facts.table or key.temporal or key.partitioned:
             yield (
-                f'{where} refers to "{facts.display}"',
+                f"{where} is temporal, or ties the table to itself or to a partitioned one",
                 "not supported yet: drop_constraint it first, and add it again when the run is complete",
             )
-        elif not key.validated or not key.enforced:
+        elif key.table == facts.table and not (key.validated and key.enforced):
             yield f"{where} is not valid: its rows could not be copied", "validate it, or drop_constraint it first"
-        elif key.temporal or key.partitioned:
-            yield (
-                f"{where} is temporal, or refers to a partitioned table",
-                "not supported yet: drop_constraint it first",
-            )
         elif not key.owned:
             yield (
                 f"{where} ties in a table that our role does not own",
-                f'connect as a role that owns "{key.references.schema}.{key.references.name}" too',
+                f'connect as a role that owns "{other.schema}.{other.name}" too',
+            )
+        elif other == key.table and server_version < CASCADES_ACROSS and _ACTS.search(key.actions):
+            yield (
+                f"{where} says what becomes of its rows, and before PostgreSQL 15 an UPDATE that moves a row of the "
+                "partitioned table to another partition would count as its deletion",
+                "drop_constraint it first, and add it again, without ON UPDATE and ON DELETE, when the run is complete",
             )
 
 

@@ -649,6 +649,8 @@ class Partitioning:
     """Keys, indexes and statistics are made under the first of their two other names."""
     foreign_keys: tuple[ForeignKey, ...] = ()
     """Those of the old table, under the same names; the partitioned one gets its own while it is empty."""
+    referring: tuple[ForeignKey, ...] = ()
+    """Those of other tables that refer to it: whoever has the name has them."""
     options: tuple[TableOption, ...] = ()
     """Storage parameters, which partitions have and a partitioned table cannot."""
     comment: str | None = None

@@ -36,9 +36,10 @@ from phases.delta import (
 )
 from phases.dual_write import DROP_FUNCTION, DROP_TRIGGER, ENABLE_ALWAYS
 from phases.expand import COLUMN, DROP_TABLE, SET_COLUMN, revoke_defaults, settings
+from phases.partitions import with_tree
 from phases.sql import catalog_sql, comment, grants, lock, names, qualified, text
 from phases.step import AwaitSnapshots, Batches, Insertion, Inspect, LockMode, Statement, Step, Verify
-from phases.take_over import DROP_IDENTITY, LOCK_TABLE, require_trigger, sequence_locks, take_over
+from phases.take_over import DROP_IDENTITY, LOCK_TABLE, locking, require_trigger, take_over, validations
 
 CREATE_TABLE = SQL("CREATE TABLE {table} ({parts}) PARTITION BY {by}")
 CREATE_PARTITION = SQL("CREATE TABLE {partition} PARTITION OF {table} {bound}{options}")
@@ -194,8 +195,15 @@ def constrain(delta: Delta) -> Iterator[Step]:
         )
         yield analyze(copy)
         yield _verify(delta, made)
-        yield AwaitSnapshots(title=f"wait for snapshots from before {made.copy} was filled", guard=made.trigger)
-        yield _swap(delta, made)
+        forth, back = _moves(made), _moves_back(made)
+        yield AwaitSnapshots(
+            title=f"wait for snapshots from before {made.copy} was filled",
+            guard=made.trigger,
+            # when the names are as they were
+            undo=tuple(validations(back)),
+        )
+        yield _swap(delta, made, forth, back)
+        yield from (with_tree(step, delta.table) for step in validations(forth))
 
 
 def contract(delta: Delta) -> Iterator[Step]:
@@ -474,9 +482,9 @@ def _keys(made: Partitioning) -> Composable:
 # the exchange
 
 
-def _swap(delta: Delta, made: Partitioning) -> Statement:
-    copy, retired = _table(delta, made.copy), _table(delta, made.retired)
-    moves = TakeOver(
+def _moves(made: Partitioning) -> TakeOver:
+    """What only the table with the name can have."""
+    return TakeOver(
         defaults=tuple(
             Default(column=column.name, expression=column.default)
             for column in made.columns
@@ -484,18 +492,23 @@ def _swap(delta: Delta, made: Partitioning) -> Statement:
         ),
         identities=made.identities,
         sequences=made.sequences,
+        foreign_keys=made.referring,
     )
-    back = TakeOver(identities=made.identities, sequences=made.sequences)
+
+
+def _moves_back(made: Partitioning) -> TakeOver:
+    """The same for the old table, whose defaults have stayed."""
+    return replace(_moves(made), defaults=())
+
+
+def _swap(delta: Delta, made: Partitioning, forth: TakeOver, back: TakeOver) -> Statement:
+    copy, retired = _table(delta, made.copy), _table(delta, made.retired)
     differs = DIFFERENT.format(keys=_keys(made), table=qualified(delta.table), differs=_differs(made, retired))
-    return Statement(
+    swap_them = Statement(
         title=f"swap {delta.table.name} and {made.copy}",
-        sql=tuple(map(text, _exchange(delta.table, made, came=retired, goes=copy, moves=moves))),
+        sql=tuple(map(text, _exchange(delta.table, made, came=retired, goes=copy, moves=forth))),
         guards=(made.trigger,),
-        locks=(
-            lock(LockMode.ACCESS_EXCLUSIVE, delta.table),
-            lock(LockMode.ACCESS_EXCLUSIVE, copy),
-            *sequence_locks(moves),
-        ),
+        locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table), lock(LockMode.ACCESS_EXCLUSIVE, copy)),
         undo=(
             # newer code has written to the partitioned table: all of it must be in the old one as well
             Inspect(
@@ -503,17 +516,17 @@ def _swap(delta: Delta, made: Partitioning) -> Statement:
                 sql=text(differs),
                 locks=(lock(LockMode.ACCESS_SHARE, delta.table), lock(LockMode.ACCESS_SHARE, retired)),
             ),
-            Statement(
-                title=f"swap {delta.table.name} and {made.copy} back",
-                sql=tuple(map(text, _exchange(delta.table, made, came=copy, goes=retired, moves=back))),
-                locks=(
-                    lock(LockMode.ACCESS_EXCLUSIVE, delta.table),
-                    lock(LockMode.ACCESS_EXCLUSIVE, retired),
-                    *sequence_locks(back),
+            locking(
+                Statement(
+                    title=f"swap {delta.table.name} and {made.copy} back",
+                    sql=tuple(map(text, _exchange(delta.table, made, came=copy, goes=retired, moves=back))),
+                    locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table), lock(LockMode.ACCESS_EXCLUSIVE, retired)),
                 ),
+                back,
             ),
         ),
     )
+    return locking(swap_them, forth)
 
 
 def _exchange(table: Table, made: Partitioning, *, came: Table, goes: Table, moves: TakeOver) -> Iterator[Composable]:

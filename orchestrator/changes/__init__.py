@@ -40,6 +40,9 @@ class Change(Entry):
 
     whole: ClassVar[bool] = False
     """It is about the table itself: no other change of the same plan may be about that table."""
+    exchanges_foreign_keys: ClassVar[bool] = False
+    """Those that refer to its table are made anew: no other change of the same plan may be about the table at the other
+    end of one."""
     not_on_partitions: ClassVar[str | None] = "not supported yet: it would have to be done partition by partition"
     """What to do instead where the table is partitioned; None: the change works there as well."""
     keeps_replica_identity: ClassVar[bool] = False

@@ -61,6 +61,7 @@ class PartitionTable(Change):
     """A table becomes partitioned: its rows move to a partitioned one, which takes its name."""
 
     whole: ClassVar[bool] = True
+    exchanges_foreign_keys: ClassVar[bool] = True
 
     kind: Literal["partition_table"]
     by: Literal["range", "list", "hash"] = Field(description="how rows find their partition")
@@ -112,16 +113,16 @@ class PartitionTable(Change):
         )
 
     def refusals(self, catalog: Catalog, plan: str) -> list[Refusal]:
-        return list(self._refusals(catalog.table(self.table), plan))
+        return list(self._refusals(catalog, catalog.table(self.table), plan))
 
     def warnings(self, catalog: Catalog, plan: str) -> list[str]:
         return list(self._warnings(catalog.table(self.table)))
 
-    def _refusals(self, facts: TableFacts, plan: str) -> Iterator[Refusal]:
+    def _refusals(self, catalog: Catalog, facts: TableFacts, plan: str) -> Iterator[Refusal]:
         for name in self.columns:
             facts.column(name)
         yield from table_refusals(facts)
-        yield from likeness_refusals(facts, plan)
+        yield from likeness_refusals(facts, plan, catalog.server_version)
         yield from self._key_refusals(facts)
         for name in self._names:
             if name in facts.taken_names:

@@ -135,7 +135,7 @@ def test_keys_of_periods_are_carried_where_they_can_be_and_refused_by_name_where
     plan: Plan, database: Database, create_database: CreateDatabase
 ) -> None:
     if database.server_version < 180000:
-        pytest.skip("from PostgreSQL 18 on")
+        pytest.skip("WITHOUT OVERLAPS came with PostgreSQL 18")
     database.execute(ROOMS)
     for table, change, reason in OVERLAPS:
         assert reason in refused(plan(change, table=table)), change

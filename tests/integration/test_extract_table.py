@@ -1,9 +1,6 @@
 """Two tables follow each other row by row, whoever writes which of them, and nobody's statement fails for it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import LiteralString
 
 import psycopg
@@ -16,7 +13,7 @@ from orchestrator.plan import parse
 from orchestrator.planning import make_program
 from phases.step import Phase
 from tests.fixtures.database import CreateDatabase, CreateRole, Database
-from tests.fixtures.locks import blocked_by, holding, wait_until
+from tests.fixtures.locks import at_work, blocked_by, holding, wait_until, waiting_for_locks
 from tests.fixtures.runs import Migration, context_of, init
 from tests.fixtures.shops import NAME, WIDE, WIDE_ROWS, OpenShop
 
@@ -156,22 +153,6 @@ def test_older_code_deletes_and_renumbers_rows_that_the_new_foreign_key_refers_t
     assert profiles(database) == [(9, "three", None)]
 
 
-@contextmanager
-def at_work(database: Database, statement: LiteralString, failures: list[psycopg.Error]) -> Iterator[None]:
-    """A statement in another session; what it fails with is kept."""
-
-    def run() -> None:
-        try:
-            database.execute(statement)
-        except psycopg.Error as error:
-            failures.append(error)
-
-    thread = Thread(target=run)
-    thread.start()
-    yield
-    thread.join()
-
-
 @pytest.mark.matrix
 @pytest.mark.parametrize(
     ("newer", "older"),
@@ -196,9 +177,9 @@ def test_two_who_write_the_same_row_in_both_tables_do_not_deadlock(
         holding(database, "SELECT FROM profiles WHERE user_id = 1 FOR UPDATE") as gate,
         at_work(database, newer, failures),
     ):
-        wait_until(lambda: waiting(database) == 1, what="newer code waits")
+        wait_until(lambda: waiting_for_locks(database) == 1, what="newer code waits")
         with at_work(database, older, failures):
-            wait_until(lambda: waiting(database) == 2, what="older code waits as well")
+            wait_until(lambda: waiting_for_locks(database) == 2, what="older code waits as well")
             gate.rollback()
     assert failures == []
     (_, bio, _), *_ = users(database)
@@ -236,10 +217,6 @@ def test_newer_code_does_not_give_way_to_who_waits_for_something_else(
             newer.execute("SET LOCAL lock_timeout = '300ms'; UPDATE profiles SET bio = 'newer' WHERE user_id = 3")
         newer.rollback()
     assert failures == []
-
-
-def waiting(database: Database) -> int:
-    return int(database.fetch("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")[0][0])
 
 
 def test_a_deadlock_over_something_else_ends(create_database: CreateDatabase, tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """A table becomes partitioned under open sessions, both ways; and what cannot be done is refused by name."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any, LiteralString
 
 import psycopg
@@ -10,11 +13,15 @@ import yaml
 from psycopg.sql import SQL, Identifier
 
 from orchestrator.comparison import verify
+from orchestrator.compiler import compile_plan
 from orchestrator.errors import CatalogDrifted, PlanRefused, StepFailed
-from orchestrator.planning import preview
+from orchestrator.likeness import CASCADES_ACROSS
+from orchestrator.plan import parse
+from orchestrator.planning import preview, read_catalog
 from phases.step import Phase
 from tests.fixtures.database import CreateDatabase, CreateRole, Database
-from tests.fixtures.runs import Migration, init
+from tests.fixtures.faults import lives
+from tests.fixtures.runs import Migration, context_of, init
 
 SCHEMA: LiteralString = """
 CREATE TABLE regions (code text PRIMARY KEY);
@@ -172,6 +179,74 @@ def test_whoever_may_write_the_table_needs_no_rights_on_the_other(
     assert differences(database) == 0
 
 
+REFERRING: LiteralString = """
+CREATE TABLE s (
+    n int PRIMARY KEY, id int, region text,
+    CONSTRAINT of FOREIGN KEY (id, region) REFERENCES t {actions} DEFERRABLE INITIALLY DEFERRED
+);
+INSERT INTO s SELECT id, id, region FROM t WHERE id < 10; COMMENT ON CONSTRAINT of ON s IS 'it''s 100%'
+"""
+ACTIONS = SQL("MATCH FULL ON UPDATE CASCADE ON DELETE CASCADE")
+REFERS_TO = """
+SELECT confrelid::regclass::text, convalidated, pg_get_constraintdef(oid), obj_description(oid) FROM pg_constraint
+WHERE conname = 'of' AND conrelid = 's'::regclass
+"""
+
+
+def refers_to_nothing(database: Database) -> str:
+    """What a row of no row comes to."""
+    with pytest.raises(psycopg.errors.ForeignKeyViolation) as violated:
+        database.execute("INSERT INTO s VALUES (100, 100, 'n')")
+    return str(violated.value.diag.constraint_name)
+
+
+@pytest.mark.matrix
+def test_foreign_keys_that_refer_to_the_table_hold_all_the_time(
+    database: Database, tmp_path: Path, rng: Random
+) -> None:
+    acts = database.server_version >= CASCADES_ACROSS
+    database.execute(SQL(REFERRING).format(actions=ACTIONS if acts else SQL("")))
+    migration, before, (definition,) = migrated(database, tmp_path), database.dump(), database.fetch(REFERS_TO)
+    for phase in (Phase.DUAL_WRITE, Phase.BACKFILL, Phase.CONSTRAIN):
+        lives(database, rng, partial(migration.advance, to=phase))
+        assert database.fetch(REFERS_TO) == [definition]
+        assert refers_to_nothing(database) == "of"
+    lives(database, rng, migration.abort)
+    assert database.dump() == before
+    migration.advance(to=Phase.CONSTRAIN)
+    if acts:
+        database.execute("UPDATE t SET region = 'w' WHERE id = 2; DELETE FROM t WHERE id = 3")
+        assert database.fetch("SELECT id, region FROM s WHERE n < 4 ORDER BY n") == [(1, "s"), (2, "w")]
+    migration.advance(to=Phase.CONTRACT)
+    assert database.fetch(REFERS_TO) == [definition]
+    assert refers_to_nothing(database) == "of"
+
+
+def test_a_foreign_key_that_nobody_has_validated_is_not_valid_afterwards(database: Database, tmp_path: Path) -> None:
+    database.execute("CREATE TABLE s (id int, region text); INSERT INTO s VALUES (100, 'n')")
+    database.execute("ALTER TABLE s ADD CONSTRAINT of FOREIGN KEY (id, region) REFERENCES t NOT VALID")
+    migrated(database, tmp_path).advance(to=Phase.CONTRACT)
+    assert database.fetch(REFERS_TO)[0][:2] == ("t", False)
+
+
+def test_before_postgresql_15_a_row_that_moves_would_take_others_along(database: Database) -> None:
+    database.execute(SQL(REFERRING).format(actions=ACTIONS))
+    plan = parse(yaml.safe_dump({"name": "parts", "changes": [dict(BY_REGION)]}), "plan")
+    catalog = replace(read_catalog(context_of(database), plan), server_version=CASCADES_ACROSS - 1)
+    with pytest.raises(PlanRefused, match=r'foreign key "of" of "public\.s" says what becomes of its rows'):
+        compile_plan(plan, catalog)
+
+
+def test_two_tables_with_a_foreign_key_between_them_are_partitioned_one_after_the_other(
+    database: Database, tmp_path: Path
+) -> None:
+    database.execute(SQL(REFERRING).format(actions=SQL("")))
+    changes = [dict(BY_REGION), {**BY_NUMBER, "table": "s", "columns": ["n"]}]
+    migration = Migration.of(yaml.safe_dump({"name": "parts", "changes": changes}), database, tmp_path)
+    with pytest.raises(PlanRefused, match=r'foreign key "of" ties "public\.t" to another table of this plan'):
+        preview(migration.context, "parts")
+
+
 MEMBER = SQL("""
 GRANT CREATE, USAGE ON SCHEMA public TO {owner}; GRANT {owner} TO {migrator};
 ALTER TABLE t OWNER TO {owner}; ALTER TABLE regions OWNER TO {owner};
@@ -310,9 +385,15 @@ REFUSED: list[tuple[LiteralString, Mapping[str, Any], str, str]] = [
     ("", {"partitions": {"regions": {"default": True}}}, 'already a relation "public.regions"', "another name"),
     ("ALTER TABLE t DROP CONSTRAINT t_pkey", {}, 'table "public.t" has no primary key', "add_primary_key first"),
     (
-        "CREATE TABLE s (id int, region text, FOREIGN KEY (id, region) REFERENCES t)",
+        "ALTER TABLE t ADD above int, ADD FOREIGN KEY (above, region) REFERENCES t",
         {},
-        'foreign key "s_id_region_fkey" of "public.s" refers to "public.t"',
+        'foreign key "t_above_region_fkey" of "public.t" is temporal, or ties the table to itself',
+        "drop_constraint it first",
+    ),
+    (
+        "CREATE TABLE s (id int, region text, FOREIGN KEY (id, region) REFERENCES t) PARTITION BY HASH (id)",
+        {},
+        'foreign key "s_id_region_fkey" of "public.s" is temporal, or ties the table to itself or to a partitioned one',
         "drop_constraint it first",
     ),
     ("CREATE VIEW v AS SELECT a FROM t", {}, 'view "public.v" uses "public.t"', "drop it for the time of the run"),

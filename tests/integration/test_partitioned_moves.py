@@ -1,9 +1,6 @@
 """Columns move from partitioned tables, to them, and both, while rows move from partition to partition."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import LiteralString
 
 import psycopg
@@ -16,7 +13,7 @@ from orchestrator.plan import parse
 from orchestrator.planning import make_program
 from phases.step import Phase, Statement
 from tests.fixtures.database import CreateDatabase, CreateRole, Database
-from tests.fixtures.locks import holding
+from tests.fixtures.locks import at_work, holding, waiting_for_locks
 from tests.fixtures.runs import Migration, context_of, init
 from tests.fixtures.waiting import wait_until
 
@@ -170,33 +167,12 @@ def test_each_table_follows_the_other_wherever_its_rows_go(
             assert both(connection)[1] == [("eu", 1, "by its name", "f1"), THREE]
 
 
-@contextmanager
-def at_work(database: Database, statement: LiteralString, failures: list[psycopg.Error]) -> Iterator[None]:
-    """A statement in another session; what it fails with is kept."""
-
-    def run() -> None:
-        try:
-            database.execute(statement)
-        except psycopg.Error as error:
-            failures.append(error)
-
-    thread = Thread(target=run)
-    thread.start()
-    yield
-    thread.join()
-
-
-def waiting(database: Database) -> int:
-    return int(database.fetch("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")[0][0])
-
-
 def test_what_newer_code_writes_while_its_row_moves_away_moves_along(
     create_database: CreateDatabase, tmp_path: Path, way: str
 ) -> None:
     database, _ = moved(create_database, tmp_path, way, Phase.CONSTRAIN)
     failures: list[psycopg.Error] = []
-    part: LiteralString = "users" if way == "to" else "users_eu"
-    stays: LiteralString = f"UPDATE {part} SET bio = 'stays' WHERE id = 1"
+    stays = SQL("UPDATE {} SET bio = 'stays' WHERE id = 1").format(Identifier("users" if way == "to" else "users_eu"))
     moves: LiteralString = """
         BEGIN; UPDATE users SET region = 'us', face = 'moves' WHERE id = 1;
         UPDATE profiles SET region = 'us' WHERE user_id = 1; COMMIT
@@ -208,9 +184,9 @@ def test_what_newer_code_writes_while_its_row_moves_away_moves_along(
             holding(database, "SELECT FROM profiles WHERE user_id = 1 FOR UPDATE") as gate,
             at_work(database, "UPDATE profiles SET bio = 'newer' WHERE user_id = 1", failures),
         ):
-            wait_until(lambda: waiting(database) == 1, what="newer code waits")
+            wait_until(lambda: waiting_for_locks(database) == 1, what="newer code waits")
             with at_work(database, older, failures):
-                wait_until(lambda: waiting(database) == 2, what="older code waits as well")
+                wait_until(lambda: waiting_for_locks(database) == 2, what="older code waits as well")
                 gate.rollback()
         assert failures == []
         assert both(database) == ([expected, THREE], [expected, THREE])
@@ -223,7 +199,7 @@ def test_newer_code_does_not_fail_for_a_row_that_has_just_moved_away(
     failures: list[psycopg.Error] = []
     newer: LiteralString = "INSERT INTO profiles (user_id, region, bio) VALUES (2, 'us', 'two')"
     with holding(database, "UPDATE users SET region = 'eu' WHERE id = 2") as older, at_work(database, newer, failures):
-        wait_until(lambda: waiting(database) == 1, what="newer code waits")
+        wait_until(lambda: waiting_for_locks(database) == 1, what="newer code waits")
         older.commit()
     assert failures == []
     assert both(database) == ([ONE, THREE], [ONE, ("us", 2, "two", None), THREE])
@@ -238,7 +214,7 @@ def test_older_code_does_not_fail_for_a_row_that_newer_code_has_just_moved(
     moves: LiteralString = "UPDATE profiles SET region = 'us', bio = 'newer' WHERE user_id = 1"
     follows: LiteralString = "UPDATE users SET face = 'older' WHERE id = 1; UPDATE users SET region = 'us' WHERE id = 1"
     with holding(database, moves) as newer, at_work(database, follows, failures):
-        wait_until(lambda: waiting(database) == 1, what="older code waits")
+        wait_until(lambda: waiting_for_locks(database) == 1, what="older code waits")
         newer.commit()
     assert failures == []
     assert both(database) == ([("us", 1, "one", "older"), THREE], [("us", 1, "newer", "f1"), THREE])

@@ -103,7 +103,7 @@ def test_what_names_the_column_is_refused(
     version: int, sql: LiteralString, who: str, advice: str, cli: CommandLine
 ) -> None:
     if cli.database.server_version < version:
-        pytest.skip(f"from PostgreSQL {version // 10000} on")
+        pytest.skip(f"PostgreSQL {version // 10000} brought it")
     cli.database.execute(sql)
     said = refused(cli)
     assert f'{who} names column "email" of "public.users"\n    → {advice}' in said
