@@ -330,8 +330,8 @@ END
 # a moment at a time, and for as long as the application's own lock_timeout allows. Between two moments it looks whether
 # somebody who queues for a row there has his hands on the source, or who waits for him: one of us would else be the
 # victim of a deadlock. There is no queue for a row that is just being made, or whose versions somebody is following:
-# then whoever writes there and queues for no row at all counts. The moments grow, or PostgreSQL, which looks after deadlock_timeout, would never end a cycle
-# that goes another way
+# then whoever writes there and queues for no row at all counts. The moments grow, or PostgreSQL, which looks after
+# deadlock_timeout, would never end a cycle that goes another way
 LOCK = SQL(
     """      held := true;
       PERFORM FROM {source} AS here WHERE {row} FOR NO KEY UPDATE SKIP LOCKED;

@@ -195,7 +195,7 @@ def test_who_writes_a_user_whose_new_row_is_just_being_made_does_not_deadlock(
     failures: list[psycopg.Error] = []
     newer: LiteralString = "INSERT INTO profiles (user_id, bio) VALUES (2, 'newer')"
     with holding(database, "UPDATE users SET city = 'Bonn' WHERE id = 2") as older, at_work(database, newer, failures):
-        wait_until(lambda: waiting(database) == 1, what="newer code waits")
+        wait_until(lambda: waiting_for_locks(database) == 1, what="newer code waits")
         older.execute("UPDATE users SET bio = 'older' WHERE id = 2")
         older.commit()
     assert failures == []
