@@ -96,6 +96,8 @@ def _stands_in_the_way(change: Change, own: Own) -> bool:
     if own.kind == "kept not null":
         # PostgreSQL makes that of it where a primary key is made of the partition's index
         return own.column in change.drops or (own.column, "NOT NULL") in change.adjusts
+    if own.kind == "attribute of not null":
+        return own.column in change.touches or (own.column, "NOT NULL") in change.adjusts
     if own.column in change.touches:
         # with a column that goes, its privileges and comments go as well
         return not (own.kind in ("attribute", "default") and own.column in change.drops)
@@ -113,6 +115,7 @@ _ADVICE = {
     "statistics": "drop it for the time of the run",
     "default": "give all of them the same first (ALTER TABLE … ALTER COLUMN … SET DEFAULT on the parent)",
     "attribute": "take it away for the time of the run",
+    "attribute of not null": "COMMENT ON CONSTRAINT … IS NULL there, and VALIDATE CONSTRAINT on the parent, first",
 }
 
 
@@ -128,5 +131,7 @@ def _described(own: Own) -> str:
             return f'a NOT NULL of its own on "{own.column}"'
         case "foreign key to it":
             return f'foreign key "{own.name}" of another table, which refers to its "{own.column}"'
+        case "attribute of not null":
+            return f'a comment on its NOT NULL "{own.name}", or validated it before its parent'
         case kind:
             return f'{kind} "{own.name}" of its own, which has "{own.column}"'

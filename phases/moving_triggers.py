@@ -329,8 +329,9 @@ END
 )
 # a moment at a time, and for as long as the application's own lock_timeout allows. Between two moments it looks whether
 # somebody who queues for a row there has his hands on the source, or who waits for him: one of us would else be the
-# victim of a deadlock. The moments grow, or PostgreSQL, which looks after deadlock_timeout, would never end a cycle
-# that goes another way
+# victim of a deadlock. There is no queue for a row that is just being made, or whose versions somebody is following:
+# then whoever writes there and queues for no row at all counts. The moments grow, or PostgreSQL, which looks after
+# deadlock_timeout, would never end a cycle that goes another way
 LOCK = SQL(
     """      held := true;
       PERFORM FROM {source} AS here WHERE {row} FOR NO KEY UPDATE SKIP LOCKED;
@@ -374,8 +375,11 @@ AWAITED = SQL(
               SELECT waits.pid FROM behind JOIN locks AS has ON has.pid = behind.pid AND has.granted
               JOIN locks AS waits ON NOT waits.granted AND waits.pid <> has.pid AND waits.locktype = has.locktype
               WHERE (behind.pid <> pg_catalog.pg_backend_pid()
-                     OR EXISTS (SELECT FROM locks AS theirs WHERE theirs.pid = waits.pid AND theirs.locktype = 'tuple'
-                                AND {theirs} = {target}::pg_catalog.regclass))
+                     OR EXISTS (SELECT FROM locks AS theirs WHERE theirs.pid = waits.pid
+                                AND {theirs} = {target}::pg_catalog.regclass
+                                AND (theirs.locktype = 'tuple' OR theirs.mode = 'RowExclusiveLock' AND NOT EXISTS (
+                                  SELECT FROM locks AS queues WHERE queues.pid = waits.pid AND queues.locktype = 'tuple'
+                                ))))
                 AND (has.locktype = 'transactionid' AND waits.transactionid = has.transactionid
                      OR has.locktype = 'tuple' AND (waits.database, waits.relation, waits.page, waits.tuple)
                                                  = (has.database, has.relation, has.page, has.tuple))

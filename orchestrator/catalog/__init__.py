@@ -270,9 +270,10 @@ class Own:
         "statistics",
         "default",
         "attribute",
+        "attribute of not null",
     ]
-    """`kept not null`: its parent's, which it would keep by itself; `attribute`: a
-    privilege, comment, option, statistics target or the like."""
+    """`kept not null`: its parent's, which it would keep by itself; `attribute`: a privilege, comment, option,
+    statistics target or the like; of a NOT NULL: a comment, or that it is validated."""
     name: str
     """Of an index that the parent has as well: that of the parent's."""
     column: str

@@ -97,8 +97,15 @@ WHERE con.conrelid = ANY (%(partitions)s::oid[]) AND con.conparentid = 0
 UNION ALL
 SELECT con.conrelid::regclass::text, 'attribute', con.conname, a.attname
 FROM pg_constraint con JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = ANY (con.conkey)
-WHERE con.conrelid = ANY (%(partitions)s::oid[]) AND con.contype <> 'p' AND (con.conparentid <> 0 OR NOT con.conislocal)
-  AND obj_description(con.oid, 'pg_constraint') IS NOT NULL
+WHERE con.conrelid = ANY (%(partitions)s::oid[]) AND con.contype NOT IN ('p', 'n')
+  AND (con.conparentid <> 0 OR NOT con.conislocal) AND obj_description(con.oid, 'pg_constraint') IS NOT NULL
+UNION ALL
+SELECT con.conrelid::regclass::text, 'attribute of not null', con.conname, a.attname
+FROM pg_constraint con JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = ANY (con.conkey)
+JOIN pg_attribute r ON r.attrelid = %(oid)s AND r.attname = a.attname
+JOIN pg_constraint top ON top.conrelid = r.attrelid AND top.contype = 'n' AND r.attnum = ANY (top.conkey)
+WHERE con.conrelid = ANY (%(partitions)s::oid[]) AND con.contype = 'n' AND NOT con.conislocal
+  AND (obj_description(con.oid, 'pg_constraint') IS NOT NULL OR con.convalidated AND NOT top.convalidated)
 UNION ALL
 SELECT con.confrelid::regclass::text, 'foreign key to it', con.conname, a.attname
 FROM pg_constraint con JOIN pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = ANY (con.confkey)

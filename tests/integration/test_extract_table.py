@@ -187,6 +187,21 @@ def test_two_who_write_the_same_row_in_both_tables_do_not_deadlock(
     assert users(database)[0] == profiles(database)[0]
 
 
+@pytest.mark.matrix
+def test_who_writes_a_user_whose_new_row_is_just_being_made_does_not_deadlock(
+    create_database: CreateDatabase, tmp_path: Path
+) -> None:
+    database, _ = moved(create_database, tmp_path, Phase.CONSTRAIN)
+    failures: list[psycopg.Error] = []
+    newer: LiteralString = "INSERT INTO profiles (user_id, bio) VALUES (2, 'newer')"
+    with holding(database, "UPDATE users SET city = 'Bonn' WHERE id = 2") as older, at_work(database, newer, failures):
+        wait_until(lambda: waiting_for_locks(database) == 1, what="newer code waits")
+        older.execute("UPDATE users SET bio = 'older' WHERE id = 2")
+        older.commit()
+    assert failures == []
+    assert users(database)[1] == profiles(database)[1] == (2, "older", None)
+
+
 def test_newer_code_does_not_give_way_to_who_waits_for_something_else(
     create_database: CreateDatabase, tmp_path: Path
 ) -> None:

@@ -696,7 +696,17 @@ ALTER TABLE logs ADD mood mood DEFAULT 'good', ADD UNIQUE (mood, day, id);
 CREATE INDEX ON logs (mood);
 UPDATE logs SET mood = 'bad' WHERE id % 2 = 0;
 """
-MOOD_IN_KEY: LiteralString = "ALTER TABLE logs DROP CONSTRAINT logs_pkey, ADD PRIMARY KEY (id, day, mood)"
+MOOD_IN_KEY: LiteralString = """
+ALTER TABLE logs DROP CONSTRAINT logs_pkey, ADD PRIMARY KEY (id, day, mood);
+ALTER TABLE ONLY logs REPLICA IDENTITY FULL; ALTER TABLE logs_3 REPLICA IDENTITY NOTHING;
+ALTER TABLE logs_1 REPLICA IDENTITY USING INDEX logs_1_mood_day_id_key;
+ALTER TABLE "order" REPLICA IDENTITY USING INDEX order_pkey;
+"""
+IDENTITIES = """
+SELECT c.relname, c.relreplident::text, i.indisprimary
+FROM pg_partition_tree('logs') t JOIN pg_class c ON c.oid = t.relid
+LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisreplident WHERE c.relname <> 'late' ORDER BY 1
+"""
 
 
 @pytest.mark.matrix
@@ -719,7 +729,7 @@ def test_an_enum_of_partitioned_tables_and_others_is_replaced_everywhere_at_once
 ) -> None:
     logs.execute(MOODS)
     logs.execute(more)
-    before = logs.dump()
+    before, identities = logs.dump(), logs.fetch(IDENTITIES)
     run = Migration.of(f"name: moods\nchanges:\n  - {change}\n", logs, tmp_path)
     run.advance(Phase.CONSTRAIN)
     run.abort(confirm_loss=True)
@@ -750,6 +760,7 @@ def test_an_enum_of_partitioned_tables_and_others_is_replaced_everywhere_at_once
         ("good",),
     ]
     assert logs.fetch("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == [(0,)]
+    assert logs.fetch(IDENTITIES) == identities
     types = "SELECT typname::text FROM pg_type WHERE typtype = 'e' AND typnamespace = 2200"
     assert logs.fetch(types) == [("temper" if column == "temper" else "mood",)]
 
@@ -829,6 +840,16 @@ CREATE TABLE x (log int, day int, CONSTRAINT of FOREIGN KEY (log, day) REFERENCE
             "COMMENT ON CONSTRAINT \"has @\" ON logs_3 IS 'x'",
             "{kind: rename_column, from: email, to: address}",
             "privileges, a comment or settings of its own",
+        ),
+        (
+            "COMMENT ON CONSTRAINT logs_n_not_null ON \"order\" IS 'x'",
+            "{kind: drop_not_null, column: n}",
+            'partition "public."order"" has a comment on its NOT NULL "logs_n_not_null"',
+        ),
+        (
+            "ALTER TABLE logs ADD NOT NULL seen NOT VALID; ALTER TABLE logs_1 VALIDATE CONSTRAINT logs_seen_not_null",
+            "{kind: drop_not_null, column: seen}",
+            'partition "public.logs_1" has a comment on its NOT NULL "logs_seen_not_null", or validated it before',
         ),
         (
             "CREATE VIEW v AS SELECT email FROM logs_1",

@@ -44,8 +44,11 @@ BEGIN
               SELECT waits.pid FROM behind JOIN locks AS has ON has.pid = behind.pid AND has.granted
               JOIN locks AS waits ON NOT waits.granted AND waits.pid <> has.pid AND waits.locktype = has.locktype
               WHERE (behind.pid <> pg_catalog.pg_backend_pid()
-                     OR EXISTS (SELECT FROM locks AS theirs WHERE theirs.pid = waits.pid AND theirs.locktype = ''tuple''
-                                AND theirs.relation = ''"o""ther"."mo%s''''ve"''::pg_catalog.regclass))
+                     OR EXISTS (SELECT FROM locks AS theirs WHERE theirs.pid = waits.pid
+                                AND theirs.relation = ''"o""ther"."mo%s''''ve"''::pg_catalog.regclass
+                                AND (theirs.locktype = ''tuple'' OR theirs.mode = ''RowExclusiveLock'' AND NOT EXISTS (
+                                  SELECT FROM locks AS queues WHERE queues.pid = waits.pid AND queues.locktype = ''tuple''
+                                ))))
                 AND (has.locktype = ''transactionid'' AND waits.transactionid = has.transactionid
                      OR has.locktype = ''tuple'' AND (waits.database, waits.relation, waits.page, waits.tuple)
                                                  = (has.database, has.relation, has.page, has.tuple))
@@ -94,8 +97,11 @@ BEGIN
               SELECT waits.pid FROM behind JOIN locks AS has ON has.pid = behind.pid AND has.granted
               JOIN locks AS waits ON NOT waits.granted AND waits.pid <> has.pid AND waits.locktype = has.locktype
               WHERE (behind.pid <> pg_catalog.pg_backend_pid()
-                     OR EXISTS (SELECT FROM locks AS theirs WHERE theirs.pid = waits.pid AND theirs.locktype = ''tuple''
-                                AND theirs.relation = ''"o""ther"."mo%s''''ve"''::pg_catalog.regclass))
+                     OR EXISTS (SELECT FROM locks AS theirs WHERE theirs.pid = waits.pid
+                                AND theirs.relation = ''"o""ther"."mo%s''''ve"''::pg_catalog.regclass
+                                AND (theirs.locktype = ''tuple'' OR theirs.mode = ''RowExclusiveLock'' AND NOT EXISTS (
+                                  SELECT FROM locks AS queues WHERE queues.pid = waits.pid AND queues.locktype = ''tuple''
+                                ))))
                 AND (has.locktype = ''transactionid'' AND waits.transactionid = has.transactionid
                      OR has.locktype = ''tuple'' AND (waits.database, waits.relation, waits.page, waits.tuple)
                                                  = (has.database, has.relation, has.page, has.tuple))
