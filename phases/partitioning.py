@@ -212,12 +212,14 @@ def contract(delta: Delta) -> Iterator[Step]:
         retired = _table(delta, made.retired)
         yield _verify_retired(delta, made)
         function = Identifier(delta.table.schema, made.function)
-        yield Statement(
+        dropped = Statement(
             title=f"drop trigger {made.trigger}",
             sql=tuple(map(text, (*_drop_triggers(made, delta.table), DROP_FUNCTION.format(function=function)))),
             guards=(made.trigger,),
             locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table),),
         )
+        # by itself DROP TRIGGER locks the partitions before their table: crosswise to all who write
+        yield with_tree(dropped, delta.table)
         for key in made.foreign_keys:
             yield drop_constraint(retired, key.name, key.references)
         yield Statement(
@@ -504,6 +506,11 @@ def _moves_back(made: Partitioning) -> TakeOver:
 def _swap(delta: Delta, made: Partitioning, forth: TakeOver, back: TakeOver) -> Statement:
     copy, retired = _table(delta, made.copy), _table(delta, made.retired)
     differs = DIFFERENT.format(keys=_keys(made), table=qualified(delta.table), differs=_differs(made, retired))
+    swap_back = Statement(
+        title=f"swap {delta.table.name} and {made.copy} back",
+        sql=tuple(map(text, _exchange(delta.table, made, came=copy, goes=retired, moves=back))),
+        locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table), lock(LockMode.ACCESS_EXCLUSIVE, retired)),
+    )
     swap_them = Statement(
         title=f"swap {delta.table.name} and {made.copy}",
         sql=tuple(map(text, _exchange(delta.table, made, came=retired, goes=copy, moves=forth))),
@@ -516,14 +523,7 @@ def _swap(delta: Delta, made: Partitioning, forth: TakeOver, back: TakeOver) -> 
                 sql=text(differs),
                 locks=(lock(LockMode.ACCESS_SHARE, delta.table), lock(LockMode.ACCESS_SHARE, retired)),
             ),
-            locking(
-                Statement(
-                    title=f"swap {delta.table.name} and {made.copy} back",
-                    sql=tuple(map(text, _exchange(delta.table, made, came=copy, goes=retired, moves=back))),
-                    locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table), lock(LockMode.ACCESS_EXCLUSIVE, retired)),
-                ),
-                back,
-            ),
+            with_tree(locking(swap_back, back), delta.table),
         ),
     )
     return locking(swap_them, forth)
