@@ -35,14 +35,21 @@ from phases.delta import (
     TakeOver,
 )
 from phases.dual_write import DROP_FUNCTION, DROP_TRIGGER, ENABLE_ALWAYS
-from phases.expand import COLUMN, DROP_TABLE, SET_COLUMN, revoke_defaults, settings
+from phases.expand import (
+    COLUMN,
+    CREATE_PARTITION,
+    CREATE_TABLE,
+    DROP_TABLE,
+    PARTITION_BY,
+    SET_COLUMN,
+    revoke_defaults,
+    settings,
+)
 from phases.partitions import with_tree
 from phases.sql import catalog_sql, comment, grants, lock, names, qualified, text
 from phases.step import AwaitSnapshots, Batches, Insertion, Inspect, LockMode, Statement, Step, Verify
 from phases.take_over import DROP_IDENTITY, LOCK_TABLE, locking, require_trigger, take_over, validations
 
-CREATE_TABLE = SQL("CREATE TABLE {table} ({parts}) PARTITION BY {by}")
-CREATE_PARTITION = SQL("CREATE TABLE {partition} PARTITION OF {table} {bound}{options}")
 CONSTRAINT = SQL("CONSTRAINT {name} {definition}")
 CREATE_INDEX = SQL("CREATE {unique}INDEX {name} ON {table} {definition}")
 ALTER_CONSTRAINT = SQL("ALTER TABLE {table} ALTER CONSTRAINT {name}{deferral}")
@@ -252,7 +259,7 @@ def _creation(copy: Table, made: Partitioning) -> Iterator[Composable]:
         CONSTRAINT.format(name=Identifier(each.name), definition=catalog_sql(each.definition)) for each in named
     )
     parts = SQL(", ").join((*map(_column, made.columns), *constraints))
-    yield CREATE_TABLE.format(table=table, parts=parts, by=catalog_sql(made.by))
+    yield CREATE_TABLE.format(table=table, parts=parts, partitioned=PARTITION_BY.format(catalog_sql(made.by)))
     yield OWNER.format(table=table, owner=Identifier(made.owner))
     for column in made.columns:
         yield from _column_settings(table, column)
