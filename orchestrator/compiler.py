@@ -277,6 +277,7 @@ def _relations(delta: Delta) -> set[str]:
     made |= {delta.sync.counter} if delta.sync else set()
     for new in delta.create:
         made |= {delta.table.name, *(key.name for key in new.keys), *(name for name, _ in new.indexes)}
+        made |= {each.name for each in new.partitions}
     return made
 
 

@@ -216,3 +216,9 @@ def primary_message(error: DBAPIError) -> str:
     if isinstance(error.orig, psycopg.Error) and error.orig.diag.message_primary:
         return error.orig.diag.message_primary
     return str(error.orig).strip()
+
+
+def message_and_detail(error: DBAPIError) -> str:
+    """The same, and its detail: of types that do not fit, only that says which."""
+    detail = error.orig.diag.message_detail if isinstance(error.orig, psycopg.Error) else None
+    return f"{primary_message(error)}: {detail}" if detail else primary_message(error)

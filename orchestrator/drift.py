@@ -179,6 +179,7 @@ def _made_by(delta: Delta) -> set[str]:
         made |= {move.function, move.back_function}
     for new in (*delta.create, *(move.create for move in delta.moves if move.create is not None)):
         made |= {each.name for each in new.keys} | {name for name, _ in new.indexes}
+        made |= {each.name for each in new.partitions}
     for partitioning in delta.partitionings:
         made |= {partitioning.copy, partitioning.function} | {each.name for each in partitioning.partitions}
         made |= {each.copy for each in partitioning.names}

@@ -77,6 +77,24 @@ def builder_refusals(facts: TableFacts) -> Iterator[Refusal]:
         )
 
 
+def between_partitioned(name: str) -> Refusal:
+    """What stands against a foreign key out of a partitioned table to one, or to itself, before PostgreSQL 18."""
+    return (
+        f'both ends of foreign key "{name}" are partitioned',
+        "such a one can be NOT VALID from PostgreSQL 18 on; before, all rows would be read while its tables are "
+        "locked: wait for that version",
+    )
+
+
+def not_to_be_locked(other: str) -> Refusal:
+    """What stands against a foreign key of partitioned tables where our own statements lock what it refers to."""
+    return (
+        f'our role may not lock table "{other}", or a partition of it',
+        "so that nobody waits long, a foreign key of partitioned tables begins with the locks of all of them: GRANT "
+        "UPDATE on them to it",
+    )
+
+
 def rejection(facts: TableFacts, question: Question, what: str) -> Iterator[Refusal]:
     """What PostgreSQL has against a definition, in its own words."""
     answer = facts.answers.get(question)

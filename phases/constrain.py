@@ -365,7 +365,7 @@ def _violations(delta: Delta, constraint: TableConstraint) -> str | None:
 def foreign_key(key: ForeignKey) -> Iterator[Step]:
     """As `add_foreign_key`, and for partitioned tables at either of its ends."""
     if key.by_leaf:
-        yield key_tree.build(key, definition_of(key))
+        yield partitions.with_trees(key_tree.build(key, definition_of(key)), key.trees)
     else:
         yield from (partitions.with_trees(step, key.trees) for step in add_foreign_key(key))
 

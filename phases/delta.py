@@ -508,6 +508,9 @@ class NewTable:
     """Name, and all after `ON table` in CREATE INDEX."""
     comment: str | None = None
     grants: tuple[Grant, ...] = ()
+    by: str | None = None
+    """`RANGE (created_at)`, as PostgreSQL prints it; None: it is not partitioned."""
+    partitions: tuple[PartitionBound, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

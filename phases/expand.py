@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from phases import enums, inspection, loss
 from phases.constrain import DROP_NOT_NULL, add_constraint, add_foreign_key, drop_constraint, restore_not_null
 from phases.delta import Delta, NewColumn, NewTable, Table, TableColumn, TableKey, TableRename
-from phases.partitions import with_trees
+from phases.partitions import lock_tree_block, with_trees
 from phases.setting import change
 from phases.sql import catalog_sql, comment, grants, lock, names, qualified, shown, text
 from phases.step import LockMode, Statement, Step
@@ -21,7 +21,9 @@ CREATE_SEQUENCE = SQL("CREATE SEQUENCE {sequence} AS {type} OWNED BY {column}")
 SET_DEFAULT = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {default}")
 SET_COLUMN = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET {setting}")
 DROP_COLUMN = SQL("ALTER TABLE {table} DROP COLUMN IF EXISTS {column}")
-CREATE_TABLE = SQL("CREATE TABLE {table} ({parts})")
+CREATE_TABLE = SQL("CREATE TABLE {table} ({parts}){partitioned}")
+PARTITION_BY = SQL(" PARTITION BY {}")
+CREATE_PARTITION = SQL("CREATE TABLE {partition} PARTITION OF {table} {bound}{options}")
 COLUMN = SQL("{name} {type}{collation}{default}{identity}{not_null}")
 KEY = SQL("CONSTRAINT {name} {kind} ({columns})")
 CREATE_INDEX = SQL("CREATE INDEX {name} ON {table} {definition}")
@@ -32,13 +34,28 @@ REQUIRE_EMPTY_BODY = SQL(
     """
 BEGIN
   IF pg_catalog.to_regclass({name}) IS NOT NULL THEN
-    PERFORM pg_catalog.set_config('row_security', 'off', true);{lock}
+    PERFORM pg_catalog.set_config('row_security', 'off', true);{lock}{others}
     IF EXISTS (SELECT FROM {table}) THEN
       RAISE EXCEPTION {message} USING ERRCODE = 'object_not_in_prerequisite_state', HINT = {hint};
     END IF;
   END IF;
 END
 """
+)
+# DROP TABLE takes any partition, also a table of somebody's that he has attached; and a foreign one is not to be read
+REQUIRE_OURS = SQL(
+    """
+    DECLARE
+      others text := (
+        SELECT pg_catalog.string_agg(c.oid::pg_catalog.regclass::text, ', ')
+        FROM pg_catalog.pg_partition_tree({table}) t JOIN pg_catalog.pg_class c ON c.oid = t.relid
+        WHERE t.level > 0
+          AND NOT (c.relname = ANY ({ours}::text[]) AND c.relnamespace = {schema}::pg_catalog.regnamespace));
+    BEGIN
+      IF others IS NOT NULL THEN
+        RAISE EXCEPTION {message}, others USING ERRCODE = 'object_not_in_prerequisite_state', HINT = {hint};
+      END IF;
+    END;"""
 )
 CREATE_VIEW = SQL("CREATE VIEW {view}{options} AS SELECT {columns} FROM {table}")
 # what ALTER DEFAULT PRIVILEGES gives to every new relation: nobody shall have more than on the table
@@ -163,12 +180,18 @@ def create_table(table: Table, new: NewTable, *, demanding: bool = True) -> Stat
         undo=(
             Statement(
                 title=f"drop table {table.name}",
-                sql=(text(_require_empty(table, LOCK_TABLE.format(table=qualified(table)))), text(drop)),
-                locks=locks,
-                require=text(_require_empty(table, SQL(""))) if demanding else "",
+                sql=(text(_require_empty(table, new, _lock(table, new))), text(drop)),
+                locks=tuple(replace(each, reach="tree") for each in locks) if new.by else locks,
+                require=text(_require_empty(table, new, SQL(""))) if demanding else "",
             ),
         ),
     )
+
+
+def _lock(table: Table, new: NewTable) -> Composable:
+    if new.by:
+        return SQL("{};").format(lock_tree_block(text(qualified(table)), LockMode.ACCESS_EXCLUSIVE))
+    return LOCK_TABLE.format(table=qualified(table))
 
 
 def _create_view(table: Table, rename: TableRename) -> Statement:
@@ -210,13 +233,22 @@ def _create(table: Table, new: NewTable) -> Iterator[Composable]:
         *map(_key, new.keys),
         *(SQL("CONSTRAINT {} {}").format(Identifier(name), catalog_sql(check)) for name, check in new.checks),
     ]
-    yield CREATE_TABLE.format(table=qualified(table), parts=SQL(", ").join(parts))
+    partitioned = PARTITION_BY.format(catalog_sql(new.by)) if new.by else SQL("")
+    yield CREATE_TABLE.format(table=qualified(table), parts=SQL(", ").join(parts), partitioned=partitioned)
     for name, definition in new.indexes:
         yield CREATE_INDEX.format(name=Identifier(name), table=qualified(table), definition=catalog_sql(definition))
     yield from comment("TABLE", qualified(table), new.comment)
     for column in new.columns:
         yield from comment("COLUMN", Identifier(table.schema, table.name, column.name), column.comment)
     yield from grants(new.grants, qualified(table))
+    # each gets the keys, indexes and checks that are there by now
+    for partition in new.partitions:
+        yield CREATE_PARTITION.format(
+            partition=Identifier(table.schema, partition.name),
+            table=qualified(table),
+            bound=catalog_sql(partition.bound),
+            options=SQL(""),
+        )
 
 
 def _column(column: TableColumn) -> Composable:
@@ -241,15 +273,27 @@ def key_kind(key: TableKey) -> Composable:
     return SQL("UNIQUE") if key.nulls_distinct else SQL("UNIQUE NULLS NOT DISTINCT")
 
 
-def _require_empty(table: Table, lock_table: Composable) -> Composable:
+def _require_empty(table: Table, new: NewTable, lock_table: Composable) -> Composable:
     body = REQUIRE_EMPTY_BODY.format(
         name=Literal(text(qualified(table))),
         table=qualified(table),
         lock=lock_table,
         message=Literal(f"table {shown(table)} has rows, which would be lost".replace("%", "%%")),
         hint=Literal("copy them elsewhere if they are needed, and delete them"),
+        others=_require_ours(table, new) if new.by else SQL(""),
     )
     return REQUIRE_EMPTY.format(body=Literal(text(body)))
+
+
+def _require_ours(table: Table, new: NewTable) -> Composable:
+    told = f"table {shown(table)} has partitions that this run has not made, which would go with it: "
+    return REQUIRE_OURS.format(
+        table=Literal(text(qualified(table))),
+        ours=Literal([each.name for each in new.partitions]),
+        schema=Literal(text(Identifier(table.schema))),
+        message=Literal(f"{told.replace('%', '%%')}%"),
+        hint=Literal("drop them, or take them out with ALTER TABLE … DETACH PARTITION"),
+    )
 
 
 def settings(column: NewColumn) -> Iterator[Composable]:

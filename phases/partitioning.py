@@ -35,14 +35,21 @@ from phases.delta import (
     TakeOver,
 )
 from phases.dual_write import DROP_FUNCTION, DROP_TRIGGER, ENABLE_ALWAYS
-from phases.expand import COLUMN, DROP_TABLE, SET_COLUMN, revoke_defaults, settings
+from phases.expand import (
+    COLUMN,
+    CREATE_PARTITION,
+    CREATE_TABLE,
+    DROP_TABLE,
+    PARTITION_BY,
+    SET_COLUMN,
+    revoke_defaults,
+    settings,
+)
 from phases.partitions import with_tree
 from phases.sql import catalog_sql, comment, grants, lock, names, qualified, text
 from phases.step import AwaitSnapshots, Batches, Insertion, Inspect, LockMode, Statement, Step, Verify
 from phases.take_over import DROP_IDENTITY, LOCK_TABLE, locking, require_trigger, take_over, validations
 
-CREATE_TABLE = SQL("CREATE TABLE {table} ({parts}) PARTITION BY {by}")
-CREATE_PARTITION = SQL("CREATE TABLE {partition} PARTITION OF {table} {bound}{options}")
 CONSTRAINT = SQL("CONSTRAINT {name} {definition}")
 CREATE_INDEX = SQL("CREATE {unique}INDEX {name} ON {table} {definition}")
 ALTER_CONSTRAINT = SQL("ALTER TABLE {table} ALTER CONSTRAINT {name}{deferral}")
@@ -212,12 +219,14 @@ def contract(delta: Delta) -> Iterator[Step]:
         retired = _table(delta, made.retired)
         yield _verify_retired(delta, made)
         function = Identifier(delta.table.schema, made.function)
-        yield Statement(
+        dropped = Statement(
             title=f"drop trigger {made.trigger}",
             sql=tuple(map(text, (*_drop_triggers(made, delta.table), DROP_FUNCTION.format(function=function)))),
             guards=(made.trigger,),
             locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table),),
         )
+        # by itself DROP TRIGGER locks the partitions before their table: crosswise to all who write
+        yield with_tree(dropped, delta.table)
         for key in made.foreign_keys:
             yield drop_constraint(retired, key.name, key.references)
         yield Statement(
@@ -250,7 +259,7 @@ def _creation(copy: Table, made: Partitioning) -> Iterator[Composable]:
         CONSTRAINT.format(name=Identifier(each.name), definition=catalog_sql(each.definition)) for each in named
     )
     parts = SQL(", ").join((*map(_column, made.columns), *constraints))
-    yield CREATE_TABLE.format(table=table, parts=parts, by=catalog_sql(made.by))
+    yield CREATE_TABLE.format(table=table, parts=parts, partitioned=PARTITION_BY.format(catalog_sql(made.by)))
     yield OWNER.format(table=table, owner=Identifier(made.owner))
     for column in made.columns:
         yield from _column_settings(table, column)
@@ -504,6 +513,11 @@ def _moves_back(made: Partitioning) -> TakeOver:
 def _swap(delta: Delta, made: Partitioning, forth: TakeOver, back: TakeOver) -> Statement:
     copy, retired = _table(delta, made.copy), _table(delta, made.retired)
     differs = DIFFERENT.format(keys=_keys(made), table=qualified(delta.table), differs=_differs(made, retired))
+    swap_back = Statement(
+        title=f"swap {delta.table.name} and {made.copy} back",
+        sql=tuple(map(text, _exchange(delta.table, made, came=copy, goes=retired, moves=back))),
+        locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table), lock(LockMode.ACCESS_EXCLUSIVE, retired)),
+    )
     swap_them = Statement(
         title=f"swap {delta.table.name} and {made.copy}",
         sql=tuple(map(text, _exchange(delta.table, made, came=retired, goes=copy, moves=forth))),
@@ -516,14 +530,7 @@ def _swap(delta: Delta, made: Partitioning, forth: TakeOver, back: TakeOver) -> 
                 sql=text(differs),
                 locks=(lock(LockMode.ACCESS_SHARE, delta.table), lock(LockMode.ACCESS_SHARE, retired)),
             ),
-            locking(
-                Statement(
-                    title=f"swap {delta.table.name} and {made.copy} back",
-                    sql=tuple(map(text, _exchange(delta.table, made, came=copy, goes=retired, moves=back))),
-                    locks=(lock(LockMode.ACCESS_EXCLUSIVE, delta.table), lock(LockMode.ACCESS_EXCLUSIVE, retired)),
-                ),
-                back,
-            ),
+            with_tree(locking(swap_back, back), delta.table),
         ),
     )
     return locking(swap_them, forth)

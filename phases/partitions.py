@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
-from psycopg.sql import SQL, Literal
+from psycopg.sql import SQL, Composable, Literal
 
 from phases.delta import Delta, Table
 from phases.sql import catalog_sql, qualified, shown, text
@@ -63,8 +63,12 @@ def lock_tree(table: Table, mode: LockMode) -> str:
 
 def lock_tree_of(table: str, mode: LockMode) -> str:
     """The same for a table by its name as SQL has it."""
-    body = LOCK_TREE_BODY.format(name=Literal(table), table=catalog_sql(table), mode=catalog_sql(mode))
-    return text(LOCK_TREE.format(body=Literal(text(body))))
+    return text(LOCK_TREE.format(body=Literal(text(lock_tree_block(table, mode)))))
+
+
+def lock_tree_block(table: str, mode: LockMode) -> Composable:
+    """The same as a block of PL/pgSQL, for a statement that looks whether the table is there."""
+    return LOCK_TREE_BODY.format(name=Literal(table), table=catalog_sql(table), mode=catalog_sql(mode))
 
 
 def with_tree(step: AnyStep, table: Table) -> AnyStep:

@@ -24,3 +24,13 @@ CREATE TABLE order_items (
     quantity numeric(8, 2) NOT NULL DEFAULT 1 CONSTRAINT order_items_some CHECK (quantity > 0),
     PRIMARY KEY (order_id, sku)
 );
+CREATE TABLE order_events (
+    order_id bigint REFERENCES orders ON DELETE CASCADE,
+    happened_on date DEFAULT CURRENT_DATE,
+    what text,
+    PRIMARY KEY (order_id, happened_on, what)
+) PARTITION BY RANGE (happened_on);
+CREATE INDEX order_events_what ON order_events (what);
+CREATE TABLE order_events_until_2025 PARTITION OF order_events FOR VALUES FROM (MINVALUE) TO ('2026-01-01');
+CREATE TABLE order_events_2026 PARTITION OF order_events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+CREATE TABLE order_events_later PARTITION OF order_events DEFAULT;

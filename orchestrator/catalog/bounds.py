@@ -1,4 +1,4 @@
-"""A table as it would be partitioned, tried on the clone: PostgreSQL reads the bounds, compares and prints them."""
+"""A table as it would be partitioned, tried on an empty copy: PostgreSQL reads the bounds, compares and prints them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from sqlalchemy import Connection
 
 from orchestrator.catalog import queries
-from orchestrator.catalog.clone import CLONE, send
+from orchestrator.catalog.clone import send
 from orchestrator.catalog.wanted import DraftPartition, PartitionedBy, Partitions
 from orchestrator.database import fetch, scalar, set_local
 from phases.delta import PartitionBound
@@ -14,23 +14,20 @@ from phases.sql import names, text
 
 NAME = "orchestrator_partitioned"
 TABLE = Identifier("pg_temp", NAME)
-CREATE = SQL("CREATE TEMPORARY TABLE {table} (LIKE {clone}) PARTITION BY {method} ({columns})")
+CREATE = SQL("CREATE TEMPORARY TABLE {table} (LIKE {like}{including}) PARTITION BY {method} ({columns})")
 CREATE_PARTITION = SQL("CREATE TEMPORARY TABLE {partition} PARTITION OF {table} {bound}")
 RANGE = SQL("FOR VALUES FROM ({lower}) TO ({upper})")
 LIST = SQL("FOR VALUES IN ({values})")
 HASH = SQL("FOR VALUES WITH (MODULUS {modulus}, REMAINDER {remainder})")
 
 
-def partitioned(connection: Connection, question: PartitionedBy) -> Partitions:
-    """The key and the bounds; whatever PostgreSQL does not take raises.
+def partitioned(connection: Connection, question: PartitionedBy, *, like: Identifier) -> Partitions:
+    """The key and the bounds for a table with these columns; whatever PostgreSQL does not take raises.
 
     In UTC, whoever asks: a bound without a time zone means the same instant at plan and weeks later.
     """
     set_local(connection, search_path="pg_catalog, pg_temp", TimeZone="UTC")
-    create = CREATE.format(
-        table=TABLE, clone=CLONE, method=SQL(question.method.upper()), columns=names(question.columns)
-    )
-    send(connection, create)
+    send(connection, creation(question, NAME, like=like))
     for partition in question.partitions:
         made = Identifier("pg_temp", partition.name)
         send(connection, CREATE_PARTITION.format(partition=made, table=TABLE, bound=_bound(question, partition)))
@@ -38,6 +35,17 @@ def partitioned(connection: Connection, question: PartitionedBy) -> Partitions:
     return Partitions(
         by=str(scalar(connection, queries.PARTITION_KEY, {"name": text(TABLE)})),
         bounds=tuple(PartitionBound(name=each.name, bound=bounds[each.name]) for each in question.partitions),
+    )
+
+
+def creation(question: PartitionedBy, name: str, *, like: Identifier, including: str = "") -> Composable:
+    """The statement that makes a temporary table of this name, like another, but partitioned."""
+    return CREATE.format(
+        table=Identifier("pg_temp", name),
+        like=like,
+        including=SQL(including),
+        method=SQL(question.method.upper()),
+        columns=names(question.columns),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-import psycopg
 from psycopg.sql import SQL, Composable, Identifier, Literal
 from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
@@ -29,7 +28,7 @@ from orchestrator.catalog.wanted import (
     Rejected,
     Uses,
 )
-from orchestrator.database import fetch, primary_message, set_local
+from orchestrator.database import fetch, message_and_detail, set_local
 from orchestrator.table_names import split_table
 from phases.delta import Duplicates, Equality, Table
 from phases.sql import catalog_sql, names, text
@@ -65,18 +64,12 @@ def answers(connection: Connection, questions: Sequence[Definition], *, search_p
                 case NewForeignKey():
                     found[question] = _foreign_key(connection, question)
                 case PartitionedBy():
-                    found[question] = partitioned(connection, question)
+                    found[question] = partitioned(connection, question, like=CLONE)
         except DBAPIError as error:
-            found[question] = Rejected(_said(error))
+            found[question] = Rejected(message_and_detail(error))
         finally:
             nested.rollback()
     return found
-
-
-def _said(error: DBAPIError) -> str:
-    """What the server has against it; of types that do not fit, only its detail says which."""
-    detail = error.orig.diag.message_detail if isinstance(error.orig, psycopg.Error) else None
-    return f"{primary_message(error)}: {detail}" if detail else primary_message(error)
 
 
 def _index(connection: Connection, question: NewIndex) -> IndexDefinition:
@@ -182,6 +175,7 @@ def _foreign_key(connection: Connection, question: NewForeignKey) -> ForeignKeyD
         partitioned=tables[0]["partitioned"],
         inherits=tables[0]["inherits"],
         may_refer=tables[0]["may_refer"],
+        may_lock=tables[0]["may_lock"],
     )
 
 

@@ -6,20 +6,31 @@ No table of the application is locked against anybody for it: what a foreign key
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from psycopg.sql import SQL, Composable, Identifier
 from sqlalchemy import Connection
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 
-from orchestrator.catalog import queries
+from orchestrator.catalog import bounds, queries
 from orchestrator.catalog.clone import TYPE, index_tail
-from orchestrator.catalog.wanted import Draft, DraftColumn, Drafted, DraftForeignKey
-from orchestrator.database import fetch, primary_message, run_one, scalar, set_local
+from orchestrator.catalog.wanted import (
+    Draft,
+    DraftColumn,
+    Drafted,
+    DraftForeignKey,
+    PartitionedBy,
+    Partitions,
+    Rejected,
+)
+from orchestrator.database import fetch, message_and_detail, run_one, scalar, set_local
 from phases.delta import ForeignKey, Table, TableColumn
 from phases.expand import KEY, key_kind
-from phases.sql import catalog_sql, grants, names, shown, text
+from phases.sql import catalog_sql, grants, names, qualified, shown, text
 
 CREATE = SQL("CREATE TEMPORARY TABLE {} ()")
+RENAME = SQL("ALTER TABLE {} RENAME TO {}")
 LIKE = SQL("CREATE TEMPORARY TABLE {} (LIKE {} INCLUDING INDEXES)")
 ADD_COLUMN = SQL("ALTER TABLE {table} ADD COLUMN {column} {type}{collation}{identity}{not_null}")
 SET_DEFAULT = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT ({default}\n)")
@@ -29,15 +40,25 @@ FOREIGN_KEY = SQL("CONSTRAINT {name} FOREIGN KEY ({columns}) REFERENCES {referen
 CREATE_INDEX = SQL("CREATE INDEX {name} ON {table} {definition}")
 RENDERING_PATH = "pg_catalog, pg_temp"
 """pg_temp last: a draft may have the name of a system catalog."""
+PLAIN = "orchestrator_plain"
+LOCKS_OF_PARTITION = 5
+"""How many it takes to make one, besides one for each of its keys and indexes; as measured."""
 
 Part = tuple[str, Composable]
 """What a statement is about, and the statement."""
 
 
-def ask(connection: Connection, drafts: Mapping[Table, Draft], *, search_path: str) -> dict[Table, Drafted]:
+def ask(
+    connection: Connection, drafts: Mapping[Table, Draft], *, search_path: str, lock_slots: int
+) -> dict[Table, Drafted]:
     """What PostgreSQL makes of the drafts. Names in them are looked up with `search_path`, and printed qualified."""
     found = {}
-    for table in drafts:
+    for table, draft in drafts.items():
+        locks = _locks(draft)
+        if locks * 2 > lock_slots:
+            # not even tried: it would take them from others
+            found[table] = Drafted(rejections=(("locks", _too_many(locks, lock_slots)),))
+            continue
         nested = connection.begin_nested()
         try:
             found[table] = _drafted(connection, table, drafts, search_path)
@@ -46,14 +67,30 @@ def ask(connection: Connection, drafts: Mapping[Table, Draft], *, search_path: s
     return found
 
 
+def _locks(draft: Draft) -> int:
+    """About how many locks it takes to make all of its partitions, in one transaction."""
+    partitions = len(draft.partitioned_by.partitions) if draft.partitioned_by else 0
+    return partitions * (LOCKS_OF_PARTITION + len(draft.keys) + len(draft.indexes))
+
+
+def _too_many(locks: int, slots: int) -> str:
+    return (
+        f"to make its partitions takes about {locks} at once, and the server has {slots} for all sessions together: "
+        'others might fail with "out of shared memory" (53200)'
+    )
+
+
 def _drafted(connection: Connection, table: Table, drafts: Mapping[Table, Draft], search_path: str) -> Drafted:
     draft = drafts[table]
     set_local(connection, search_path=f"{search_path}, pg_temp" if search_path else "pg_temp")
     # a constraint on a column that was rejected would be rejected for that alone
-    for parts in (_columns(table, draft), _rest(table, draft)):
+    for parts in (_columns(table, draft), _partition_key(table, draft), _rest(table, draft)):
         rejected = [(what, message) for what, sql in parts if (message := _try(connection, sql)) is not None]
         if rejected:
             return Drafted(rejections=tuple(dict.fromkeys(rejected)))
+    partitions = _partitions(connection, table, draft.partitioned_by) if draft.partitioned_by else None
+    if isinstance(partitions, Rejected):
+        return Drafted(rejections=(("partitions", partitions.message),))
     keys: list[ForeignKey] = []
     rejected = []
     for each in draft.foreign_keys:
@@ -73,6 +110,12 @@ def _drafted(connection: Connection, table: Table, drafts: Mapping[Table, Draft]
         checks=tuple((name, _definition(connection, table, name)) for name, _ in draft.checks),
         indexes=tuple((name, index_tail(connection, name)) for name, _ in draft.indexes),
         foreign_keys=tuple(keys),
+        partitions=partitions,
+        not_to_be_locked=tuple(
+            key.references
+            for key in keys
+            if key.references not in drafts and not _referenced(connection, key.references)["may_lock"]
+        ),
     )
 
 
@@ -85,6 +128,26 @@ def _columns(table: Table, draft: Draft) -> Iterator[Part]:
         yield what, ADD_COLUMN.format(table=here, column=name, **_attributes(column))
         if column.default is not None:
             yield what, SET_DEFAULT.format(table=here, column=name, default=catalog_sql(column.default))
+
+
+def _partition_key(table: Table, draft: Draft) -> Iterator[Part]:
+    """The table is made once more, when its columns are known to be good: none becomes partitioned."""
+    if draft.partitioned_by:
+        yield "partition_by", RENAME.format(_temporary(table.name), Identifier(PLAIN))
+        including = " INCLUDING DEFAULTS INCLUDING IDENTITY"
+        create = bounds.creation(draft.partitioned_by, table.name, like=_temporary(PLAIN), including=including)
+        yield "partition_by", create
+
+
+def _partitions(connection: Connection, table: Table, question: PartitionedBy) -> Partitions | Rejected:
+    """Without the keys and indexes that each will have: there may be many, and nothing of them can fail."""
+    nested = connection.begin_nested()
+    try:
+        return bounds.partitioned(connection, question, like=_temporary(table.name))
+    except DBAPIError as error:
+        return Rejected(message_and_detail(error))
+    finally:
+        nested.rollback()
 
 
 def _attributes(column: DraftColumn) -> dict[str, Composable]:
@@ -119,7 +182,7 @@ def _try(connection: Connection, statement: Composable) -> str | None:
         nested.commit()
     except DBAPIError as error:
         nested.rollback()
-        return primary_message(error)
+        return message_and_detail(error)
     return None
 
 
@@ -130,17 +193,26 @@ def _foreign_key(
     found = _other(connection, key.references, drafts)
     if found is None:
         return f'there is no table "{key.references.name}"'
-    if found not in drafts:
-        row = fetch(connection, queries.DRAFT_REFERENCES, {"schema": found.schema, "name": found.name})[0]
-        if row["partitioned"]:
-            return f"{shown(found)} is partitioned, which is not supported yet"
-        if not row["allowed"]:
-            return f"our role may not refer to {shown(found)}: GRANT REFERENCES on it"
+    if found in drafts:
+        partitioned = drafts[found].partitioned_by is not None
+    else:
+        row = _referenced(connection, found)
+        partitioned = row["partitioned"]
+        if row["inherits"]:
+            return f"{shown(found)} is a partition, or takes part in inheritance: refer to the table at the top"
+        if not row["may_refer"]:
+            return f"our role may not refer to {shown(found)} and read it: GRANT SELECT, REFERENCES on it"
+    trees = ([table] if drafts[table].partitioned_by else []) + ([found] if partitioned else [])
     nested = connection.begin_nested()
     try:
-        return _tried(connection, table, key, found, drafts)
+        answer = _tried(connection, table, key, found, drafts)
     finally:
         nested.rollback()
+    return answer if isinstance(answer, str) else replace(answer, trees=tuple(dict.fromkeys(trees)))
+
+
+def _referenced(connection: Connection, table: Table) -> RowMapping:
+    return fetch(connection, queries.REFERENCED, {"name": text(qualified(table))})[0]
 
 
 def _tried(

@@ -592,7 +592,8 @@ UNION SELECT stxname FROM pg_statistic_ext WHERE stxnamespace = %(schema)s::regn
 CLONE = "CREATE TEMPORARY TABLE {clone} (LIKE {table}) ON COMMIT DROP"
 CLONE_INDEX_TAIL = """
 SELECT pg_get_indexdef(i.indexrelid) AS definition,
-       format('CREATE %%sINDEX %%I ON %%I.%%I ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END, c.relname,
+       format('CREATE %%sINDEX %%I ON %%s%%I.%%I ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END, c.relname,
+              CASE c.relkind WHEN 'I' THEN 'ONLY ' ELSE '' END,
               -- before 15 a definition holds the temporary schema's own name
               CASE WHEN current_setting('server_version_num')::int < 150000
                    THEN tc.relnamespace::regnamespace::text ELSE 'pg_temp' END,
@@ -636,7 +637,10 @@ REFERENCED = """
 SELECT n.nspname AS schema, c.relname AS name, c.relkind = 'p' AS partitioned,
        EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid OR (i.inhparent = c.oid AND c.relkind <> 'p'))
          AS inherits,
-       has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'REFERENCES') AS may_refer
+       has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'REFERENCES') AS may_refer,
+       -- as LOCK TABLE asks for it
+       NOT EXISTS (SELECT FROM (SELECT c.oid UNION SELECT relid FROM pg_partition_tree(c.oid)) t (oid)
+                   WHERE NOT has_table_privilege(t.oid, 'UPDATE, DELETE, TRUNCATE')) AS may_lock
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = to_regclass(%(name)s) AND c.relkind IN ('r', 'p')
 """
@@ -728,11 +732,6 @@ SELECT a.attname FROM pg_constraint con JOIN pg_class c ON c.oid = con.conrelid
 CROSS JOIN LATERAL unnest(con.confkey) WITH ORDINALITY k(n, o)
 JOIN pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = k.n
 WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(table)s AND con.conname = %(name)s ORDER BY k.o
-"""
-DRAFT_REFERENCES = """
-SELECT has_table_privilege(c.oid, 'REFERENCES') AS allowed, c.relkind = 'p' OR c.relispartition AS partitioned
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %(schema)s AND c.relname = %(name)s
 """
 # where a table that is not there yet would be made
 SCHEMA_OF_NEW = """

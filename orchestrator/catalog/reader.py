@@ -69,10 +69,12 @@ def read(connection: Connection, requests: Mapping[str, Request]) -> Catalog:
     known = tuple(row["name"] for row in fetch(connection, queries.KNOWN_TABLES))
     search_path = str(scalar(connection, "SELECT pg_catalog.current_setting('search_path')"))
     new = {name: _new_table(connection, each.table) for name, each in requests.items() if each.wanted.draft}
+    lock_slots = int(scalar(connection, queries.LOCK_SLOTS))
     drafted = draft.ask(
         connection,
         {facts.table: each.draft for name, facts in new.items() if (each := requests[name].wanted).draft},
         search_path=search_path,
+        lock_slots=lock_slots,
     )
     run(connection, "SET LOCAL search_path = ''")
     # a plan may call one table by two names: what is asked of it is asked under both
@@ -83,7 +85,7 @@ def read(connection: Connection, requests: Mapping[str, Request]) -> Catalog:
     return Catalog(
         server_version=int(scalar(connection, queries.SERVER_VERSION)),
         may_replicate=may_replicate(connection),
-        lock_slots=int(scalar(connection, queries.LOCK_SLOTS)),
+        lock_slots=lock_slots,
         known_tables=known,
         tables={
             name: _table(connection, *found, wanted=wanted[found[0]], search_path=search_path)

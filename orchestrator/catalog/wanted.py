@@ -213,6 +213,7 @@ class Draft:
     """Name, and what follows the table's name in CREATE INDEX."""
     foreign_keys: tuple[DraftForeignKey, ...] = ()
     grants: tuple[Grant, ...] = ()
+    partitioned_by: PartitionedBy | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,6 +225,9 @@ class Drafted:
     checks: tuple[tuple[str, str], ...] = ()
     indexes: tuple[tuple[str, str], ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
+    partitions: Partitions | None = None
+    not_to_be_locked: tuple[Table, ...] = ()
+    """Tables that they refer to, where our role may not lock one, or a partition of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,6 +321,8 @@ class ForeignKeyDefinition:
     """Whether it is a partition, or takes part in inheritance."""
     may_refer: bool
     """Whether our role may read it and refer to it."""
+    may_lock: bool
+    """Whether it may lock it, and its partitions."""
 
 
 @dataclass(frozen=True, kw_only=True)

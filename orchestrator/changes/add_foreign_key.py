@@ -9,7 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from orchestrator.catalog import Catalog, TableFacts
 from orchestrator.catalog.wanted import ForeignKeyDefinition, IndexDefinition, NewForeignKey, Wanted
 from orchestrator.changes import Change
-from orchestrator.objects import constraint_label, new_name_refusals, rejection
+from orchestrator.objects import (
+    between_partitioned,
+    constraint_label,
+    new_name_refusals,
+    not_to_be_locked,
+    rejection,
+)
 from orchestrator.succession import Refusal, listed, table_refusals
 from phases.delta import Delta, ForeignKey
 
@@ -114,13 +120,7 @@ class AddForeignKey(Change):
                     )
                 )
             if answer.partitioned and facts.partitioned and catalog.keys_by_leaf:
-                found.append(
-                    (
-                        f'both ends of foreign key "{self.name}" are partitioned',
-                        "such a one can be NOT VALID from PostgreSQL 18 on; before, all rows would be read while its "
-                        "tables are locked: wait for that version",
-                    )
-                )
+                found.append(between_partitioned(self.name))
             if not answer.may_refer:
                 found.append(
                     (
@@ -128,6 +128,8 @@ class AddForeignKey(Change):
                         f"GRANT SELECT, REFERENCES ON {other} to it",
                     )
                 )
+            elif not answer.may_lock and (answer.partitioned or (facts.partitioned and catalog.keys_by_leaf)):
+                found.append(not_to_be_locked(other))
         return found
 
     def warnings(self, catalog: Catalog, plan: str) -> list[str]:

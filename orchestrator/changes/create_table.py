@@ -9,9 +9,11 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.catalog import Catalog, TableFacts
-from orchestrator.catalog.wanted import Draft, DraftColumn, DraftForeignKey, Wanted
+from orchestrator.catalog.wanted import Draft, DraftColumn, DraftForeignKey, PartitionedBy, Wanted
 from orchestrator.changes import Change
-from orchestrator.succession import Refusal, schema_refusals
+from orchestrator.objects import between_partitioned, not_to_be_locked
+from orchestrator.partition_key import PartitionKeySpec
+from orchestrator.succession import Refusal, listed, schema_refusals
 from orchestrator.table_names import split_table
 from phases import names
 from phases.delta import Delta, Grant, NewTable, TableKey
@@ -78,6 +80,7 @@ class CreateTable(Change):
         default={}, description="by name, what follows the table's name in CREATE INDEX: (user_id, created_at DESC)"
     )
     foreign_keys: tuple[ForeignKeySpec, ...] = ()
+    partition_by: PartitionKeySpec | None = Field(default=None, description="its partitions, where it has any")
     grants: tuple[GrantSpec, ...] = ()
     comment: str | None = None
 
@@ -97,6 +100,12 @@ class CreateTable(Change):
       - columns: [user_id]
         references: users
         on_delete: cascade
+    # partition_by:            # the primary key has to contain the columns
+    #   by: range              # range, list or hash, as in partition_table
+    #   columns: [placed_on]
+    #   partitions:
+    #     orders_2025: {{to: 2026-01-01}}
+    #     orders_later: {{default: true}}
 """
 
     @property
@@ -122,20 +131,34 @@ class CreateTable(Change):
                     indexes=drafted.indexes,
                     comment=self.comment,
                     grants=self._grants,
+                    by=drafted.partitions.by if drafted.partitions else None,
+                    partitions=drafted.partitions.bounds if drafted.partitions else (),
                 ),
             ),
-            foreign_keys=drafted.foreign_keys,
+            foreign_keys=tuple(
+                replace(key, by_leaf=facts.table in key.trees and catalog.keys_by_leaf) for key in drafted.foreign_keys
+            ),
         )
 
     def refusals(self, catalog: Catalog, plan: str) -> list[Refusal]:
         return list(self._refusals(catalog, catalog.table(self.table)))
 
     def warnings(self, catalog: Catalog, plan: str) -> list[str]:
-        if self.primary_key:
-            return []
-        return [
-            f'table "{catalog.table(self.table).display}" has no primary key: no row of it can be told from another'
-        ]
+        return list(self._warnings(catalog, catalog.table(self.table)))
+
+    def _warnings(self, catalog: Catalog, facts: TableFacts) -> Iterator[str]:
+        if not self.primary_key:
+            yield f'table "{facts.display}" has no primary key: no row of it can be told from another'
+        if self.partition_by and not self._partitions:
+            yield f'table "{facts.display}" has no partitions: until it has one, to write a row fails'
+        elif self.partition_by and not self.partition_by.takes_every_row:
+            yield f'a row of "{facts.display}" may fit none of its partitions: to write it fails'
+        identities = [name for name, spec in self.columns.items() if spec.identity]
+        if self.partition_by and identities and catalog.server_version < 170000:
+            yield (
+                f'before PostgreSQL 17 partitions of "{facts.display}" do not have the identity of '
+                f"{listed(identities)}: write to the table, and not to a partition by its name"
+            )
 
     def _refusals(self, catalog: Catalog, facts: TableFacts) -> Iterator[Refusal]:
         yield from schema_refusals(facts)
@@ -149,16 +172,17 @@ class CreateTable(Change):
                 f'there is already a relation or a type "{facts.display}"',
                 "give another name; a table that was made by hand needs no plan",
             )
-        for name in (*(key.name for key in self._keys), *self.indexes):
+        relations = (*(key.name for key in self._keys), *self.indexes, *self._partitions)
+        for name in relations:
             if name in facts.taken_names:
                 yield f'there is already a relation "{facts.table.schema}.{name}"', "give another name"
-        made = (facts.table.name, *self.columns, *self.checks, *self.indexes, *(key.name for key in self._keys))
+        made = (facts.table.name, *self.columns, *self.checks, *relations)
         for name in (*made, *(key.name for key in self._draft.foreign_keys)):
             if len(name.encode()) > names.MAX_BYTES:
                 yield f'"{name}" is longer than {names.MAX_BYTES} bytes', "PostgreSQL would cut it; give a shorter name"
         assert facts.drafted is not None
         for what, message in facts.drafted.rejections:
-            yield f'{what} of "{facts.display}": {message}', _ADVICE.get(what.split(" ")[0], "correct the plan")
+            yield f'{what} of "{facts.display}": {message}', self._advice(what)
         changed = {each.table for each in catalog.tables.values() if each.exists}
         for key in facts.drafted.foreign_keys:
             if key.references in changed:
@@ -167,6 +191,26 @@ class CreateTable(Change):
                     "which this plan changes",
                     "make two plans of it, one after the other",
                 )
+            by_leaf = facts.table in key.trees and catalog.keys_by_leaf
+            if by_leaf and key.references in key.trees:
+                yield between_partitioned(key.name)
+            if key.references in facts.drafted.not_to_be_locked and (by_leaf or key.references in key.trees):
+                yield not_to_be_locked(f"{key.references.schema}.{key.references.name}")
+
+    def _advice(self, what: str) -> str:
+        """Against what PostgreSQL rejects, as the draft calls it."""
+        decide = self.partition_by.columns if self.partition_by else ()
+        if what in {f'key "{key.name}"' for key in self._keys if not set(decide) <= set(key.columns)}:
+            return f"let it contain {listed(decide)}: only within a partition can PostgreSQL tell what is unique"
+        return _ADVICE.get(what.split(" ")[0], "correct the plan")
+
+    @property
+    def _partitioned_by(self) -> PartitionedBy | None:
+        return self.partition_by.partitioned_by(self.table) if self.partition_by else None
+
+    @property
+    def _partitions(self) -> tuple[str, ...]:
+        return tuple(each.name for each in self._partitioned_by.partitions) if self._partitioned_by else ()
 
     @property
     def _draft(self) -> Draft:
@@ -187,6 +231,7 @@ class CreateTable(Change):
             indexes=tuple(self.indexes.items()),
             foreign_keys=tuple(map(self._foreign_key, self.foreign_keys)),
             grants=self._grants,
+            partitioned_by=self._partitioned_by,
         )
 
     @property
@@ -238,4 +283,7 @@ _ADVICE = {
     "index": "write what follows the table's name in CREATE INDEX",
     "foreign": "it has to refer to a primary key or a unique constraint of a table that is there",
     "grants": "give a role and privileges that the server knows",
+    "partition_by": "name columns of the table, of types that can be compared",
+    "partitions": "correct the partitions of the plan",
+    "locks": "make fewer, and the others afterwards; or raise max_locks_per_transaction, and restart the server",
 }

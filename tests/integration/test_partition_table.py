@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
+from threading import Thread
 from typing import Any, LiteralString
 
 import psycopg
@@ -21,6 +22,7 @@ from orchestrator.planning import preview, read_catalog
 from phases.step import Phase
 from tests.fixtures.database import CreateDatabase, CreateRole, Database
 from tests.fixtures.faults import lives
+from tests.fixtures.locks import holding, wait_until, waiting_for_locks
 from tests.fixtures.runs import Migration, context_of, init
 
 SCHEMA: LiteralString = """
@@ -310,6 +312,22 @@ def test_an_abort_does_not_lose_what_only_the_partitioned_table_has(database: Da
     with pytest.raises(StepFailed, match="id=78, region='s'"):
         migration.abort()
     assert [found.differences for found in verify(migration.context, "parts")] == [1]
+
+
+@pytest.mark.matrix
+def test_who_writes_one_partition_after_the_other_is_not_kept_waiting_by_contract(
+    database: Database, tmp_path: Path
+) -> None:
+    migration = migrated(database, tmp_path)
+    migration.advance(to=Phase.CONSTRAIN)
+    with holding(database, "SELECT FROM t WHERE region = 'n'") as session:
+        contract = Thread(target=migration.advance, args=[Phase.CONTRACT])
+        contract.start()
+        wait_until(lambda: waiting_for_locks(database) == 1, what="contract waits for a lock")
+        session.execute("SET LOCAL lock_timeout = '300ms'; UPDATE t SET a = 1 WHERE region = 's'")
+        session.commit()
+        contract.join()
+    assert database.fetch("SELECT sum(a) FROM t") == [(120,)]
 
 
 def test_contract_stops_at_rows_that_only_the_old_table_has(database: Database, tmp_path: Path) -> None:

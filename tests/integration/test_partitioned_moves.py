@@ -39,6 +39,10 @@ CREATE TABLE profiles (user_id int, region text, theme text, PRIMARY KEY (user_i
 CREATE TABLE profiles_eu PARTITION OF profiles FOR VALUES IN ('eu');
 CREATE TABLE profiles_rest PARTITION OF profiles DEFAULT;
 """
+AUDITED: LiteralString = """
+CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER audit AFTER UPDATE ON users FOR EACH ROW EXECUTE FUNCTION audit();
+"""
 ROWS_THERE: LiteralString = "INSERT INTO profiles SELECT id, region, 'dark' FROM users;"
 KINDS: dict[str, LiteralString] = {
     "extract": SOURCE_IN_PARTS + ROWS,
@@ -218,6 +222,19 @@ def test_older_code_does_not_fail_for_a_row_that_newer_code_has_just_moved(
         newer.commit()
     assert failures == []
     assert both(database) == ([("us", 1, "one", "older"), THREE], [("us", 1, "newer", "f1"), THREE])
+
+
+def test_triggers_of_ours_are_not_taken_for_the_applications_own(
+    create_database: CreateDatabase, tmp_path: Path, application_role: CreateRole
+) -> None:
+    """They have no search_path where the application's had none, and would count as the reason of their own."""
+    database = create_database(init)
+    database.execute(SQL(KINDS["between"] + AUDITED))
+    migration = Migration.of(plan("between"), database, tmp_path / "plans")
+    migration.advance(Phase.DUAL_WRITE)
+    reader = Identifier(application_role().name)
+    database.execute(SQL("DROP TRIGGER audit ON users; GRANT UPDATE ON users, profiles TO {}").format(reader))
+    migration.advance(Phase.BACKFILL)
 
 
 LATE: LiteralString = """

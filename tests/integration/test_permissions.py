@@ -173,3 +173,34 @@ def test_who_may_write_and_not_call_what_up_calls_is_named_with_the_grant(
         for grant in grants:
             connection.execute(grant.encode())
     cli.succeed("plan", "tidy")
+
+
+OTHERS_PARTITIONED = SQL("""
+CREATE TABLE days (day date PRIMARY KEY) PARTITION BY RANGE (day);
+CREATE TABLE all_days PARTITION OF days DEFAULT;
+CREATE TABLE weeks (day date PRIMARY KEY) PARTITION BY RANGE (day);
+CREATE TABLE visits (day date);
+ALTER TABLE visits OWNER TO {role};
+GRANT CREATE ON SCHEMA public TO {role};
+GRANT SELECT, REFERENCES ON days, weeks TO {role};
+GRANT UPDATE ON days TO {role}
+""")
+TO_OTHERS = """\
+name: days
+changes:
+  - {kind: create_table, table: new, columns: {day: {type: date}}, foreign_keys: [{columns: [day], references: days}]}
+  - {kind: add_foreign_key, table: visits, name: visits_day, columns: [day], references: {table: weeks}}
+"""
+
+
+def test_partitioned_tables_of_others_can_be_referred_to_where_our_role_may_lock_them_all(
+    cli: CommandLine, application_role: CreateRole
+) -> None:
+    role = application_role()
+    cli.database.execute(MONITOR.format(role=Identifier(role.name)))
+    cli.database.execute(OTHERS_PARTITIONED.format(role=Identifier(role.name)))
+    (cli.folder / "plans" / "days.yaml").write_text(TO_OTHERS)
+    said = cli("plan", "days", dsn=role.dsn(cli.database))
+    assert re.findall(r'our role may not lock table "(.*)"', said.stderr) == ["public.days", "public.weeks"]
+    cli.database.execute(SQL("GRANT UPDATE ON all_days, weeks TO {}").format(Identifier(role.name)))
+    cli.succeed("plan", "days", dsn=role.dsn(cli.database))

@@ -89,7 +89,28 @@ ALTER TABLE "sche""ma"."we""ird%1" ENABLE ALWAYS TRIGGER "zzzz""truncate";
 --   SELECT "new"."order", "new"."a'%s" FROM "sche""ma"."we""ird%1" AS new WHERE (SELECT pg_catalog.record_image_eq(ROW("there"."order", "there"."a'%s"), ROW("new"."order", "new"."a'%s")) FROM "sche""ma"."reti""red%" AS there WHERE "there"."order" OPERATOR(pg_catalog.=) "new"."order" AND "there"."a'%s" OPERATOR("we""ird".=) "new"."a'%s") IS NOT TRUE LIMIT 10; -- must find no row
 -- undo:
 --   -- swap we"ird%1 and cop"y% back
---   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1", ACCESS EXCLUSIVE on "sche""ma"."reti""red%", SHARE ROW EXCLUSIVE on "sche""ma"."serial%seq", ACCESS EXCLUSIVE on "sche""ma"."se""q"
+--   -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1" and its partitions, ACCESS EXCLUSIVE on "sche""ma"."reti""red%", SHARE ROW EXCLUSIVE on "sche""ma"."serial%seq", ACCESS EXCLUSIVE on "sche""ma"."se""q"
+--   DO '
+--   DECLARE
+--     bound text := pg_catalog.current_setting(''lock_timeout'');
+--     deadline timestamptz := pg_catalog.clock_timestamp() + bound::interval;
+--     parents oid[] := ARRAY[''"sche""ma"."we""ird%1"''::regclass::oid];
+--     partition oid;
+--   BEGIN
+--     LOCK TABLE ONLY "sche""ma"."we""ird%1" IN ACCESS EXCLUSIVE MODE;
+--     WHILE pg_catalog.cardinality(parents) > 0 LOOP
+--       parents := ARRAY(SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = ANY (parents) ORDER BY inhrelid);
+--       FOREACH partition IN ARRAY parents LOOP
+--         IF bound <> ''0'' THEN
+--           PERFORM pg_catalog.set_config(''lock_timeout'', GREATEST(1, CEIL(
+--             EXTRACT(epoch FROM deadline - pg_catalog.clock_timestamp()) * 1000))::int::text, true);
+--         END IF;
+--         EXECUTE pg_catalog.format(''LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE'', partition::regclass);
+--       END LOOP;
+--     END LOOP;
+--     PERFORM pg_catalog.set_config(''lock_timeout'', bound, true);
+--   END
+--   ';
 --   LOCK TABLE "sche""ma"."we""ird%1" IN ACCESS EXCLUSIVE MODE;
 --   LOCK TABLE "sche""ma"."reti""red%" IN ACCESS EXCLUSIVE MODE;
 --   DO '
