@@ -106,20 +106,23 @@ def built_checks(facts: TableFacts, columns: Collection[str], target: TableFacts
     )
 
 
+def uniques(facts: TableFacts, columns: Collection[str]) -> list[str]:
+    """Names of the unique constraints that come along."""
+    return [each.name for each in facts.constraints if _is_unique(each, columns)]
+
+
 def _of_unique(facts: TableFacts, columns: Collection[str]) -> list[IndexFacts]:
-    names = {each.name for each in facts.constraints if _is_unique(each, columns)}
-    return [each for each in facts.indexes if each.constraint in names]
+    return [each for each in facts.indexes if each.constraint in uniques(facts, columns)]
 
 
 def twice_unique(facts: TableFacts, columns: Collection[str], target: TableFacts) -> Iterator[str]:
     """What it means for writers that a value is unique in both tables."""
-    for constraint in facts.constraints:
-        if _is_unique(constraint, columns):
-            yield (
-                f'until contract "{target.display}" has a constraint like "{constraint.name}", and ON CONFLICT watches '
-                "that of one table: where a row of the other, of another key, has the same value, or gets it at that "
-                "moment, the statement fails with unique_violation (23505) or deadlock_detected (40P01) in spite of it"
-            )
+    for name in uniques(facts, columns):
+        yield (
+            f'until contract "{target.display}" has a constraint like "{name}", and ON CONFLICT watches '
+            "that of one table: where a row of the other, of another key, has the same value, or gets it at that "
+            "moment, the statement fails with unique_violation (23505) or deadlock_detected (40P01) in spite of it"
+        )
 
 
 def left_behind(facts: TableFacts, columns: Collection[str], target: TableFacts) -> Iterator[str]:

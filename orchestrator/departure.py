@@ -59,7 +59,15 @@ def table_refusals_of(facts: TableFacts) -> Iterator[Refusal]:
     yield from table_users(facts)
     for own in facts.own:
         if own.kind == "foreign key":
-            yield f'foreign key "{own.name}" ties partition "{own.partition}" to another table', "drop it first"
+            yield (
+                f'partition "{own.partition}" has foreign key "{own.name}", which its parent has not',
+                "ALTER TABLE … DROP CONSTRAINT on the partition first",
+            )
+        if own.kind == "foreign key to it":
+            yield (
+                f'foreign key "{own.name}" of another table refers to partition "{own.partition}" by itself',
+                "drop_constraint it first, in a plan of its own",
+            )
     for key in facts.foreign_keys:
         if key.table != facts.table and not key.owned:
             yield (

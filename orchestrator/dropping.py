@@ -74,7 +74,6 @@ def key_before(key: ForeignKey) -> facts_of.ForeignKey:
         temporal=key.temporal,
         partitioned=key.references in key.trees,
         owned=True,
-        relies_on=None,
     )
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from orchestrator.catalog import Catalog, TableFacts
 from orchestrator.catalog.wanted import IndexDefinition, IndexKey, NewIndex
-from orchestrator.objects import index_of, missing, rejection
+from orchestrator.objects import index_of, missing, rejection, reliance_refusals
 from orchestrator.succession import Refusal, listed
 
 
@@ -130,13 +130,6 @@ def departure_refusals(facts: TableFacts, name: str) -> list[Refusal]:
                 "ALTER TABLE … REPLICA IDENTITY to another index first",
             )
         )
-    for key in facts.foreign_keys:
-        if key.references == facts.table and key.relies_on == name and index.constraint is None:
-            where = f"{key.table.schema}.{key.table.name}"
-            found.append(
-                (
-                    f'foreign key "{key.name}" of "{where}" relies on index "{name}"',
-                    "drop_constraint it first, in a plan of its own",
-                )
-            )
+    if index.constraint is None:
+        found += reliance_refusals(index, f'index "{name}"')
     return found

@@ -61,6 +61,12 @@ def new_name_refusals(facts: TableFacts, name: str) -> Iterator[Refusal]:
         yield f'"{name}" is longer than {names.MAX_BYTES} bytes', "PostgreSQL would cut it; give a shorter name"
 
 
+def reliance_refusals(index: Index, what: str) -> Iterator[Refusal]:
+    """Foreign keys that stand against an index being dropped."""
+    for name, table in index.relied_on:
+        yield f'foreign key "{name}" of "{table}" relies on {what}', "drop_constraint it first, in a plan of its own"
+
+
 def builder_refusals(facts: TableFacts) -> Iterator[Refusal]:
     """What stands against any index of ours on the table."""
     yield from table_refusals(facts)

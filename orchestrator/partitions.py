@@ -108,7 +108,8 @@ _ADVICE = {
     "index": "drop it, or make it part of an index of the parent (ALTER INDEX … ATTACH PARTITION), first",
     "replica identity": "ALTER TABLE … REPLICA IDENTITY to another index first",
     "constraint": "drop it, or add it to the parent, first",
-    "foreign key": "drop it first",
+    "foreign key": "ALTER TABLE … DROP CONSTRAINT on the partition first: add_foreign_key gives one to its parent",
+    "foreign key to it": "drop_constraint it first, in a plan of its own: add_foreign_key makes one to the parent",
     "not null": "drop it on the partition first: what it has from the parent stays",
     "kept not null": "detach the partition and attach it again: from then on it is its parent's alone",
     "statistics": "drop it for the time of the run",
@@ -128,6 +129,8 @@ def _described(own: Own) -> str:
             return f'its part of index "{own.name}" as its replica identity'
         case "not null" | "kept not null":
             return f'a NOT NULL of its own on "{own.column}"'
+        case "foreign key to it":
+            return f'foreign key "{own.name}" of another table, which refers to its "{own.column}"'
         case "attribute of not null":
             return f'a comment on its NOT NULL "{own.name}", or validated it before its parent'
         case kind:

@@ -44,8 +44,9 @@ EXCLUSION_LIMIT_BYTES = 8 * 1024 * 1024
 """An exclusion constraint can only be built whole, under ACCESS EXCLUSIVE: allowed where that is a matter of
 milliseconds. A GiST index over 8 MB of rows took well under the default bound of a short lock where we measured."""
 
-LOCKS_OF_PARTITION, LOCKS_OF_FOREIGN_KEY = 11, 5
-"""How many locks the exchange of a primary key takes for each partition, and how many more for a foreign key on it."""
+LOCKS_OF_PARTITION, LOCKS_OF_FOREIGN_KEY, LOCKS_OF_REFERRING = 11, 5, 6
+"""How many locks the exchange of a primary key takes for each partition, how many more for a foreign key on it, and how
+many for that on each partition of the table that refers."""
 
 _MOST_ROLES = 5
 
@@ -370,6 +371,7 @@ class Succession:
             )
         if any(self._constraints("primary_key")):
             taken = len(self.facts.tree) * (LOCKS_OF_PARTITION + LOCKS_OF_FOREIGN_KEY * len(self._key_exchanges))
+            taken += LOCKS_OF_REFERRING * sum(key.partitions for key in self._key_exchanges)
             if taken * 2 > self.catalog.lock_slots:
                 yield (
                     f'to exchange the primary key of "{self.facts.display}" takes about {taken} locks at once, and the '

@@ -132,6 +132,8 @@ class Index:
     constraint: str | None
     clustered: bool
     replica_identity: bool
+    relied_on: tuple[tuple[str, str], ...]
+    """Foreign keys that stand on it, or on its part of a partition to which they refer by itself: name and table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,8 +187,8 @@ class ForeignKey:
     """Whether our role may alter both of its tables."""
     unfit: str | None = None
     """Why it cannot be had under the types that the plan gives to columns, in the server's words."""
-    relies_on: str | None
-    """The index of the table it refers to that makes the referenced columns unique."""
+    partitions: int = 0
+    """How many the table that refers has, on all levels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,6 +264,7 @@ class Own:
         "replica identity",
         "constraint",
         "foreign key",
+        "foreign key to it",
         "not null",
         "kept not null",
         "statistics",
@@ -269,8 +272,8 @@ class Own:
         "attribute",
         "attribute of not null",
     ]
-    """`foreign key`: out of it or into it; `kept not null`: its parent's, which it would keep by itself; `attribute`: a
-    privilege, comment, option, statistics target or the like; of a NOT NULL: a comment, or that it is validated."""
+    """`kept not null`: its parent's, which it would keep by itself; `attribute`: a privilege, comment, option,
+    statistics target or the like; of a NOT NULL: a comment, or that it is validated."""
     name: str
     """Of an index that the parent has as well: that of the parent's."""
     column: str

@@ -107,7 +107,7 @@ JOIN pg_constraint top ON top.conrelid = r.attrelid AND top.contype = 'n' AND r.
 WHERE con.conrelid = ANY (%(partitions)s::oid[]) AND con.contype = 'n' AND NOT con.conislocal
   AND (obj_description(con.oid, 'pg_constraint') IS NOT NULL OR con.convalidated AND NOT top.convalidated)
 UNION ALL
-SELECT con.confrelid::regclass::text, 'foreign key', con.conname, a.attname
+SELECT con.confrelid::regclass::text, 'foreign key to it', con.conname, a.attname
 FROM pg_constraint con JOIN pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = ANY (con.confkey)
 WHERE con.confrelid = ANY (%(partitions)s::oid[]) AND con.conparentid = 0 AND con.contype = 'f'
 UNION ALL
@@ -293,6 +293,12 @@ SELECT i.indexrelid::bigint AS oid, c.relname AS name,
        COALESCE((SELECT array_agg(ARRAY[a.attnum::int, a.attstattarget::int] ORDER BY a.attnum) FROM pg_attribute a
                  WHERE a.attrelid = c.oid AND a.attstattarget >= 0), '{}') AS statistics,
        con.conname AS constraint, i.indisclustered AS clustered, i.indisreplident AS replica_identity,
+       ARRAY(SELECT ARRAY[k.conname, format('%%s.%%s', kn.nspname, kc.relname)]
+             FROM pg_constraint k JOIN pg_class kc ON kc.oid = k.conrelid
+             JOIN pg_namespace kn ON kn.oid = kc.relnamespace
+             WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conindid IN (
+               SELECT i.indexrelid UNION SELECT relid FROM pg_partition_tree(i.indexrelid))
+             ORDER BY k.conname, kc.relname)::text[] AS relied_on,
        con.contype = 'x' OR COALESCE((to_jsonb(con) ->> 'conperiod')::bool, false) AS exclusion
 FROM pg_index i
 JOIN pg_class c ON c.oid = i.indexrelid
@@ -351,7 +357,7 @@ SELECT con.conname AS name, n.nspname AS schema, c.relname AS relation,
          OR (con.confrelid <> %(oid)s AND (fc.relkind = 'p' OR fc.relispartition)) AS partitioned,
        pg_has_role(c.relowner, 'USAGE') AND pg_has_role(fc.relowner, 'USAGE') AS owned,
        obj_description(con.oid, 'pg_constraint') AS comment,
-       (SELECT i.relname FROM pg_class i WHERE i.oid = con.conindid) AS relies_on
+       (SELECT count(*) FROM pg_partition_tree(con.conrelid) t WHERE t.relid <> con.conrelid) AS partitions
 FROM pg_constraint con
 JOIN pg_class c ON c.oid = con.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_class fc ON fc.oid = con.confrelid JOIN pg_namespace fn ON fn.oid = fc.relnamespace

@@ -404,6 +404,7 @@ def _index(row: RowMapping, successors: Successors, carried: frozenset[str], *, 
         constraint=row["constraint"],
         clustered=row["clustered"],
         replica_identity=row["replica_identity"],
+        relied_on=tuple((name, table) for name, table in row["relied_on"]),
     )
 
 
@@ -450,7 +451,7 @@ def _foreign_key(row: RowMapping, unfit: str | None) -> ForeignKey:
         temporal=row["temporal"],
         partitioned=row["partitioned"],
         owned=row["owned"],
-        relies_on=row["relies_on"],
+        partitions=row["partitions"],
     )
 
 

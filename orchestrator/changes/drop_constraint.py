@@ -17,6 +17,7 @@ from orchestrator.objects import (
     foreign_key_of,
     missing,
     read_by_constraint,
+    reliance_refusals,
 )
 from orchestrator.succession import Refusal, table_refusals
 from phases.delta import Delta, Dropped
@@ -119,15 +120,8 @@ class DropConstraint(Change):
             if index.constraint == name and index.replica_identity:
                 advice_ = "ALTER TABLE … REPLICA IDENTITY to another index first"
                 found.append((f'the index of "{name}" is the replica identity of "{facts.display}"', advice_))
-        for key in facts.foreign_keys:
-            if key.references == facts.table and constraint.index and key.relies_on == constraint.index:
-                where = f"{key.table.schema}.{key.table.name}"
-                found.append(
-                    (
-                        f'foreign key "{key.name}" of "{where}" relies on "{name}"',
-                        "drop_constraint it first, in a plan of its own",
-                    )
-                )
+            if index.constraint == name:
+                found += reliance_refusals(index, f'"{name}"')
         if constraint.kind == "not_null" and facts.partitioned:
             found.append((f'"{facts.display}" is partitioned', "drop_not_null takes it away from all partitions"))
         if constraint.kind == "not_null":

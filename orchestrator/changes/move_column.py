@@ -88,11 +88,12 @@ class MoveColumn(Relocation):
                 )
         for name in self.columns:
             yield from name_refusals(target, name)
-        for key in carrying.built_keys(facts, self.columns, target) if target.partitioned else ():
+        for name in carrying.uniques(facts, self.columns) if target.partitioned else ():
             yield (
-                f'unique constraint "{key.name}" would have to come along to "{target.display}", which is partitioned '
-                "and can have none without its partition key",
-                "drop it first (drop_constraint), or leave the column where it is",
+                f'unique constraint "{name}" of "{facts.display}" would have to come along to "{target.display}", '
+                "which is partitioned and can have none without its partition key",
+                "drop_constraint it first, and add_unique one with the partition key once the run is complete; or "
+                "leave the column where it is",
             )
 
     def _warnings(self, catalog: Catalog, facts: TableFacts, target: TableFacts) -> Iterator[str]:
