@@ -762,6 +762,11 @@ def batch_refusals(catalog: Catalog, facts: TableFacts, *, fires: bool = False) 
                 f"function {function} with the rights of our role",
                 f'read it, and ALTER FUNCTION … OWNER TO "{facts.owner}"; or drop the trigger{silence}',
             )
+    for what, function in facts.foreign_code:
+        yield (
+            f'{what} of "{facts.display}" would call function {function} with the rights of our role, in the backfill',
+            f'read it, and ALTER FUNCTION … OWNER TO "{facts.owner}"; or drop what calls it',
+        )
 
 
 def _fired(catalog: Catalog, facts: TableFacts, *, fires: bool = False) -> Iterator[facts_of.TriggerFacts]:

@@ -421,6 +421,8 @@ class TableFacts:
     statistics: tuple[Statistics, ...] = ()
     dependents: tuple[Dependent, ...] = ()
     triggers: tuple[TriggerFacts, ...] = ()
+    foreign_code: tuple[tuple[str, str], ...] = ()
+    """What computes something when a row is written, and a function of somebody else's that it calls."""
     comment: str | None = None
     publications: tuple[str, ...] = ()
     writers: tuple[str | None, ...] = ()

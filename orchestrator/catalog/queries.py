@@ -544,9 +544,13 @@ WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY (%(tree)s::oid[])
 ORDER BY 1, 2, 3
 """
 
-# of a trigger, t, on a table, c: what it, or its WHEN, calls that belongs to somebody whom neither our role nor the
-# table's owner stands for, and who is no superuser; it would run with the rights of whoever writes
-FOREIGN_FUNCTIONS = """
+# a function, f, that belongs to somebody, r, whom neither our role nor the owner of a table, c, stands for, and who is
+# no superuser; it would run with the rights of whoever writes
+FOREIGN = """NOT f.prosecdef AND NOT r.rolsuper AND NOT pg_catalog.pg_has_role(r.oid, 'USAGE')
+               AND NOT pg_catalog.pg_has_role(r.oid, c.relowner, 'MEMBER')"""
+
+# of a trigger, t: what it, or its WHEN, calls
+FOREIGN_FUNCTIONS = f"""
        ARRAY(SELECT pg_catalog.format('%%s of role %%I', f.oid::pg_catalog.regprocedure, r.rolname)
              FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_roles r ON r.oid = f.proowner
              WHERE f.oid IN (SELECT d.refobjid FROM pg_catalog.pg_depend d
@@ -556,9 +560,36 @@ FOREIGN_FUNCTIONS = """
                              JOIN pg_catalog.pg_operator o ON o.oid = d.refobjid
                              WHERE d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND d.objid = t.oid
                              AND d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass)
-               AND NOT f.prosecdef AND NOT r.rolsuper AND NOT pg_catalog.pg_has_role(r.oid, 'USAGE')
-               AND NOT pg_catalog.pg_has_role(r.oid, c.relowner, 'MEMBER')
+               AND {FOREIGN}
              ORDER BY 1)"""
+
+# what else PostgreSQL computes when a row is written: checks, also of domains, indexes, generated columns, keys
+# of partitions
+FOREIGN_CODE = f"""
+WITH RECURSIVE types AS (
+  SELECT atttypid AS oid FROM pg_attribute WHERE attrelid = ANY (%(tree)s::oid[]) AND attnum > 0 AND NOT attisdropped
+  UNION SELECT inner_type FROM types JOIN pg_type USING (oid), unnest(ARRAY[typbasetype, typelem]) AS inner_type
+), computed AS (
+  SELECT 'pg_constraint'::regclass AS classid, oid, 0 AS part, format('constraint "%%s"', conname) AS what
+  FROM pg_constraint WHERE contype = 'c' AND (conrelid = ANY (%(tree)s::oid[]) OR contypid IN (SELECT oid FROM types))
+  UNION ALL SELECT 'pg_class'::regclass, i.oid, 0, format('index "%%s"', relname)
+  FROM pg_index JOIN pg_class i ON i.oid = indexrelid WHERE indrelid = ANY (%(tree)s::oid[])
+  -- before PostgreSQL 15 it is the column that depends
+  UNION ALL SELECT each.classid, each.oid, each.part, format('generated column "%%s"', attname)
+  FROM pg_attribute JOIN pg_attrdef d ON adrelid = attrelid AND adnum = attnum, LATERAL (
+    VALUES ('pg_attrdef'::regclass, d.oid, 0), ('pg_class'::regclass, attrelid, attnum)) AS each (classid, oid, part)
+  WHERE attrelid = ANY (%(tree)s::oid[]) AND attgenerated <> ''
+  UNION ALL SELECT 'pg_class'::regclass, partrelid, 0, 'partition key' FROM pg_partitioned_table
+  WHERE partrelid = ANY (%(tree)s::oid[])
+)
+SELECT DISTINCT computed.what, format('%%s of role %%I', f.oid::regprocedure, r.rolname) AS function
+FROM pg_class c, computed
+JOIN pg_depend d ON d.classid = computed.classid AND d.objid = computed.oid AND d.objsubid = computed.part
+LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
+JOIN pg_proc f ON f.oid = CASE d.refclassid WHEN 'pg_proc'::regclass THEN d.refobjid ELSE o.oprcode END
+JOIN pg_roles r ON r.oid = f.proowner
+WHERE c.oid = %(oid)s AND {FOREIGN} ORDER BY 1, 2
+"""
 
 # tgtype: 1 row, 2 before, 16 update (src/include/catalog/pg_trigger.h)
 TRIGGERS = f"""

@@ -262,6 +262,9 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
         statistics=tuple(_statistics(row, successors) for row in rows["statistics"]),
         dependents=tuple(Dependent(**row) for row in fetch(connection, queries.DEPENDENTS, parameters)),
         triggers=tuple(_trigger(row, there) for row in fetch(connection, queries.TRIGGERS, parameters)),
+        foreign_code=tuple(
+            (row["what"], row["function"]) for row in fetch(connection, queries.FOREIGN_CODE, parameters)
+        ),
         writers=tuple(row["rolname"] for row in fetch(connection, queries.WRITERS, parameters)),
         denied=_denied(connection, oid, answered),
         publications=tuple(row["pubname"] for row in fetch(connection, queries.PUBLICATIONS, parameters)),

@@ -454,6 +454,28 @@ def test_code_of_others_does_not_run_with_the_rights_of_our_role(
 
 
 @pytest.mark.matrix
+def test_what_others_compute_in_every_row_does_not_run_with_the_rights_of_our_role(
+    cli: CommandLine, app: str, application_role: CreateRole
+) -> None:
+    owner_of(cli, "users", app)
+    other = Identifier(application_role().name)
+    cli.database.execute("""
+        CREATE FUNCTION they_say(text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+        CREATE OPERATOR !! (PROCEDURE = they_say, RIGHTARG = text);
+        CREATE DOMAIN nickname AS text CONSTRAINT within CHECK (they_say(VALUE));
+        ALTER TABLE users ADD names nickname[], ADD CONSTRAINT own CHECK (!! city),
+          ADD made boolean GENERATED ALWAYS AS (they_say(city)) STORED;
+        CREATE INDEX by_them ON users (id) WHERE they_say(city)
+    """)
+    cli.database.execute(SQL("ALTER FUNCTION they_say(text) OWNER TO {}").format(other))
+    said = cli("plan", "rename-email", dsn=app)
+    assert said.exit_code == 2
+    for what in ('constraint "within"', 'constraint "own"', 'generated column "made"', 'index "by_them"'):
+        assert f'{what} of "public.users" would call function public.they_say(text) of role' in said.stderr
+    cli.succeed("plan", "rename-email")
+
+
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("change", "step", "on", "done"),
     [
