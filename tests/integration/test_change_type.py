@@ -269,8 +269,14 @@ REFUSED: list[tuple[LiteralString, dict[str, str], str, str]] = [
     (
         "ALTER TABLE t ADD b timestamp",
         {"column": "b", "type": "timestamptz"},
-        'what a cast of "b" from and to timestamptz gives depends on settings of the session',
-        "b AT TIME ZONE 'UTC'",
+        'a cast of "b" from and to timestamptz is not immutable',
+        "AT TIME ZONE 'UTC'",
+    ),
+    (
+        "CREATE TYPE e AS ENUM ('x'); ALTER TABLE t ADD b text",
+        {"column": "b", "type": "e[]"},
+        'a cast of "b" from and to e[] is not immutable',
+        "functions of yours that do the cast and are IMMUTABLE",
     ),
     (
         "ALTER TABLE t ADD b text CHECK (b IN ('x', 'y')); CREATE TYPE e AS ENUM ('x', 'y')",
