@@ -656,7 +656,7 @@ class Succession:
         if key.unfit is not None:
             yield (
                 f'foreign key "{key.name}" of {where} does not go with the new type: {key.unfit}',
-                "drop it first; or give both of its columns types that can be compared, one plan after the other",
+                "drop it for the time of the run: drop_constraint in a plan before, add_foreign_key in one after",
             )
         if key.temporal:
             yield f'foreign key "{key.name}" of {where} is temporal (PERIOD)', "drop it for the time of the run"

@@ -294,7 +294,7 @@ REFUSED: list[tuple[LiteralString, dict[str, str], str, str]] = [
         "ALTER TABLE t ADD UNIQUE (a); CREATE TABLE u (a int REFERENCES t (a))",
         {"type": "text"},
         'foreign key "u_a_fkey" of "public.u" does not go with the new type: foreign key constraint',
-        "drop it first",
+        "drop_constraint in a plan before",
     ),
     (
         "ALTER TABLE t ALTER a SET NOT NULL, ALTER a ADD GENERATED ALWAYS AS IDENTITY",
