@@ -518,6 +518,7 @@ SELECT DISTINCT a.attname AS column,
             WHEN d.classid = 'pg_trigger'::regclass THEN 'trigger'
             WHEN d.classid = 'pg_publication_rel'::regclass THEN 'publication'
             WHEN d.classid = 'pg_proc'::regclass THEN 'function'
+            WHEN da.attgenerated = 'v' THEN 'VIRTUAL generated column'
             WHEN d.classid = 'pg_attrdef'::regclass OR ga.attgenerated <> '' THEN 'generated column'
             ELSE 'object' END AS kind,
        CASE WHEN v.relkind IN ('v', 'm') THEN v.oid::regclass::text

@@ -265,6 +265,12 @@ def test_what_would_read_the_table_under_lock_is_done_beside_it(
 REFUSED: list[tuple[LiteralString, dict[str, str], str, str]] = [
     ("", {"type": "integer"}, 'column "a" of "public.t" has type integer already', "leave the change out"),
     ("", {"type": "bigimt"}, 'column "a" cannot be of type bigimt: type "bigimt" does not exist', "a type that"),
+    (
+        "CREATE DOMAIN d AS bigint NOT NULL",
+        {"type": "d"},
+        'column "a" of "public.t" cannot become one of domain public.d, which has constraints',
+        "take the domain's base type, with a check",
+    ),
     ("", {"type": "date"}, '"a" cannot be cast from and to date: cannot cast type integer to date', 'give "up"'),
     (
         "ALTER TABLE t ADD b timestamp",

@@ -526,7 +526,7 @@ def test_a_foreign_key_between_columns_of_the_enum_is_refused_by_its_name(databa
             'foreign key "k" of "public.u" does not go with the new type: '
             'foreign key constraint "k" cannot be implemented',
             "drop it for the time of the run: drop_constraint in a plan before, add_foreign_key in one after",
-        )
+        ),
     )
 
 
