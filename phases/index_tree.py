@@ -201,8 +201,8 @@ def attach_leaf(step: BuildIndexTree, partition: Table, parent: Table) -> Statem
         add = [text(using_index)]
         locks = (lock(LockMode.ACCESS_EXCLUSIVE, partition), lock(LockMode.ACCESS_EXCLUSIVE, child))
     if parent != Table(step.schema, step.name):
-        # the last one makes its parent's valid, and PostgreSQL then locks those above it. Whoever plans a query has them
-        # before that of the partition, and no try would come to an end under traffic: so the table is locked first
+        # the last one makes its parent's valid, and PostgreSQL then locks those above that. Whoever plans a query has
+        # them before the partition's, and no try would come to an end under traffic: so the table is locked first
         locks = (replace(step.locks[0], mode=LockMode.ACCESS_EXCLUSIVE, reach="only"), *locks)
     return Statement(title=f"attach index {child.name}", sql=(*add, *_attach(parent, child)), locks=locks)
 
