@@ -698,10 +698,7 @@ def _take_tables(connection: Connection, run_id: int, table_names: Sequence[str]
     except IntegrityError as error:
         held = holders(connection, table_names)
         table, name = held[0] if held else (", ".join(table_names), "another")
-        raise TableTaken(
-            f'run "{name}" already works on table "{table}"',
-            f"finish it (orchestrator advance {name}) or undo it (orchestrator abort {name}) first",
-        ) from error
+        raise TableTaken(table, name) from error
 
 
 def _stamp_phase(connection: Connection, run: Run, to: State) -> None:

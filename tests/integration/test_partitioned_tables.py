@@ -22,7 +22,7 @@ from phases.delta import Table
 from phases.partitions import lock_tree
 from phases.step import LockMode, Phase
 from tests.fixtures.database import CreateDatabase, Database
-from tests.fixtures.locks import holding, wait_until
+from tests.fixtures.locks import holding, wait_until, waiting_for_locks
 from tests.fixtures.runs import Migration, init
 
 LOGS: LiteralString = """
@@ -683,6 +683,34 @@ def test_a_lock_on_one_partition_is_given_up_for_and_leaves_nothing_behind(logs:
     with holding(logs, SQL('LOCK TABLE "order" IN ACCESS SHARE MODE')), pytest.raises(LockNotObtained):
         migration(ADDED, logs, tmp_path).advance(Phase.EXPAND)
     assert logs.dump() == before
+
+
+@pytest.mark.matrix
+def test_who_reads_one_partition_after_the_other_is_not_kept_waiting_by_the_last_index(
+    logs: Database, tmp_path: Path
+) -> None:
+    failures: list[psycopg.Error] = []
+    with logs.connect(autocommit=False) as session:
+
+        def read_on() -> None:
+            wait_until(lambda: waiting_for_locks(logs) == 1, what="the index waits to be attached")
+            try:
+                session.execute("SET LOCAL lock_timeout = '20ms'; SELECT FROM logs WHERE day = 12")
+            except psycopg.Error as error:
+                failures.append(error)
+            session.rollback()
+
+        reader = Thread(target=read_on)
+
+        def read() -> None:
+            session.execute("SELECT FROM logs WHERE day = 3")
+            reader.start()
+
+        run = migration("{kind: create_index, name: i, columns: [seen]}", logs, tmp_path)
+        run.meddling("attach index order_i", read).advance(Phase.CONSTRAIN)
+        reader.join()
+    assert failures == []
+    assert logs.fetch("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == [(0,)]
 
 
 HELD = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'logs_1'::regclass AND mode = 'RowExclusiveLock')"
