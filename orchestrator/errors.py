@@ -154,6 +154,12 @@ class TableTaken(OrchestratorError):
 
     exit_code = ExitCode.GATE
 
+    def __init__(self, table: str, run: str) -> None:
+        super().__init__(
+            f'run "{run}" already works on table "{table}"',
+            f"finish it (orchestrator advance {run}) or undo it (orchestrator abort {run}) first",
+        )
+
 
 class IllegalTransition(OrchestratorError):
     """What was asked for cannot be done in the state the run is in."""

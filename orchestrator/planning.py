@@ -10,12 +10,12 @@ from sqlalchemy.exc import DBAPIError
 
 from orchestrator import database
 from orchestrator.catalog import Catalog, Enum, queries
-from orchestrator.catalog.reader import read, read_enums
+from orchestrator.catalog.reader import read, read_enums, resolve
 from orchestrator.catalog.wanted import Request, Wanted
 from orchestrator.changes import Change
 from orchestrator.compiler import compile_plan
 from orchestrator.context import Context, connected, journal
-from orchestrator.errors import CatalogDrifted, IllegalTransition, OrchestratorError, PlanRefused
+from orchestrator.errors import CatalogDrifted, IllegalTransition, OrchestratorError, PlanRefused, TableTaken
 from orchestrator.journal import schema, store
 from orchestrator.journal.states import Status
 from orchestrator.plan import Plan, find, load, names_in, split_table
@@ -130,10 +130,29 @@ def make_program(context: Context, plan: Plan) -> tuple[Program, Catalog]:
     """Compiles a plan against the live catalog. Changes nothing.
 
     Raises:
+        TableTaken: it is refused while another run works on one of its tables.
         PlanRefused: with every reason.
     """
-    catalog = read_catalog(context, plan)
-    return compile_plan(plan, catalog), catalog
+    try:
+        catalog = read_catalog(context, plan)
+        return compile_plan(plan, catalog), catalog
+    except PlanRefused as refused:
+        # what stands in the way may be what that run has made, and the advice to drop it would break it
+        taken = _taken_tables(context, plan)
+        if taken:
+            raise TableTaken(*taken[0]) from refused
+        raise
+
+
+def _taken_tables(context: Context, plan: Plan) -> list[tuple[str, str]]:
+    """The tables that a plan names and another run works on, each with that run's name."""
+    with connected(context.engine(direct=True)) as connection:
+        database.set_short(connection)
+        if schema.current(connection) is None:
+            return []
+        changes = unfolded(plan, _enums(connection, plan, ()))
+        found = [resolve(connection, request.table) for request in _requests(changes, ()).values()]
+        return store.holders(connection, [f"{table.schema}.{table.name}" for _, table in filter(None, found)])
 
 
 def preview(context: Context, name: str) -> tuple[Plan, Program, Catalog]:

@@ -239,7 +239,7 @@ def key_refusals(facts: TableFacts, key: tuple[str, ...], *, nulls: bool = False
         for index in facts.indexes
         if index.name not in deferrable
     )
-    if not unique or not (nulls or all(each.not_null for each in columns)):
+    if not unique or not (nulls or all(map(facts.never_null, key))):
         yield (
             f'{listed(key)} is no key of "{facts.display}": two rows could have the same, or none',
             "give the columns of its primary key, or of a unique constraint whose columns are not null; a deferrable "

@@ -190,7 +190,7 @@ def attach_leaf(step: BuildIndexTree, partition: Table, parent: Table) -> Statem
     child = of(step, partition)
     add: list[str] = []
     # two of them: so it is us who gives way to somebody who wants to lock the partition, and has used the index before
-    locks = (lock(LockMode.ACCESS_EXCLUSIVE, child), lock(LockMode.ACCESS_SHARE, partition))
+    locks: tuple[Lock, ...] = (lock(LockMode.ACCESS_EXCLUSIVE, child), lock(LockMode.ACCESS_SHARE, partition))
     if step.constraint:
         using_index = ADD_USING_INDEX.format(
             table=qualified(partition),
@@ -200,6 +200,10 @@ def attach_leaf(step: BuildIndexTree, partition: Table, parent: Table) -> Statem
         )
         add = [text(using_index)]
         locks = (lock(LockMode.ACCESS_EXCLUSIVE, partition), lock(LockMode.ACCESS_EXCLUSIVE, child))
+    if parent != Table(step.schema, step.name):
+        # the last one makes its parent's valid, and PostgreSQL then locks those above that. Whoever plans a query has
+        # them before the partition's, and no try would come to an end under traffic: so the table is locked first
+        locks = (replace(step.locks[0], mode=LockMode.ACCESS_EXCLUSIVE, reach="only"), *locks)
     return Statement(title=f"attach index {child.name}", sql=(*add, *_attach(parent, child)), locks=locks)
 
 

@@ -506,6 +506,15 @@ class TableFacts:
         found = answer.constraints if isinstance(answer, Proofs) else ()
         return next((name for name in found if name in there), None)
 
+    def unproven_not_null(self, column: str) -> str | None:
+        """A NOT NULL of the column that is NOT VALID (18): rows that were there before it may have nulls."""
+        found = (each for each in self.constraints if each.kind == "not_null" and not each.validated)
+        return next((each.name for each in found if column in each.columns), None)
+
+    def never_null(self, column: str) -> bool:
+        """Whether no row has a null there, by its NOT NULL."""
+        return self.column(column).not_null and self.unproven_not_null(column) is None
+
     def with_not_null(self, lost: Collection[NotNull]) -> TableFacts:
         """The table as it was before these were taken away."""
         columns = {each.column for each in lost}

@@ -65,7 +65,7 @@ def read(connection: Connection, requests: Mapping[str, Request]) -> Catalog:
 
     Tables that are not there are left out; `Catalog.table` reports them. The caller rolls back.
     """
-    resolved = {name: _resolve(connection, request.table) for name, request in requests.items()}
+    resolved = {name: resolve(connection, request.table) for name, request in requests.items()}
     known = tuple(row["name"] for row in fetch(connection, queries.KNOWN_TABLES))
     search_path = str(scalar(connection, "SELECT pg_catalog.current_setting('search_path')"))
     new = {name: _new_table(connection, each.table) for name, each in requests.items() if each.wanted.draft}
@@ -149,7 +149,8 @@ def may_compress(connection: Connection) -> bool:
     return bool(scalar(connection, queries.MAY_COMPRESS_WAL))
 
 
-def _resolve(connection: Connection, table: Table) -> tuple[int, Table] | None:
+def resolve(connection: Connection, table: Table) -> tuple[int, Table] | None:
+    """The table that is meant, with its oid, if it is there."""
     quoted = text(Identifier(table.schema, table.name) if table.schema else Identifier(table.name))
     rows = fetch(connection, queries.RESOLVE, {"name": quoted})
     return (rows[0]["oid"], Table(rows[0]["nspname"], rows[0]["relname"])) if rows else None

@@ -43,6 +43,7 @@ class AddPrimaryKey(KeyChange):
                     "add_unique makes another key; rename_column lets another column take over from one of it",
                 )
             )
+        found += self._unproven(facts)
         return [*found, *definition_refusals(catalog, facts, self.question, self.name)]
 
     def warnings(self, catalog: Catalog, plan: str) -> list[str]:
@@ -52,6 +53,20 @@ class AddPrimaryKey(KeyChange):
         if nullable:
             found.append(f"from constrain on a write that leaves {listed(nullable)} null fails, of older code too")
         return found
+
+    def _unproven(self, facts: TableFacts) -> list[Refusal]:
+        """A NOT NULL that is NOT VALID (18), which the column's successor gets as it is: no key is made over it."""
+        former = {new: old for old, new in facts.renames}
+        found = (facts.unproven_not_null(former.get(column, column)) for column in self.columns)
+        return [
+            (
+                f'NOT NULL "{name}" of "{facts.display}" is NOT VALID, and a primary key takes no other',
+                "put the rows right that have nulls, and VALIDATE it, which blocks nobody (sql); or drop_not_null "
+                "first, in a plan of its own",
+            )
+            for name in found
+            if name is not None
+        ]
 
     def _nullable(self, facts: TableFacts) -> tuple[str, ...]:
         """Those of its columns that may be null; a column that the plan adds may be."""

@@ -79,7 +79,14 @@ class SetNotNull(Change):
     def _refusals(self, catalog: Catalog, facts: TableFacts, plan: str) -> Iterator[Refusal]:
         yield from table_refusals(facts)
         column = facts.column(self.column)
-        if column.not_null:
+        unproven = facts.unproven_not_null(self.column)
+        if unproven is not None:
+            yield (
+                f'NOT NULL "{unproven}" of "{facts.display}" is NOT VALID: rows from before it may have nulls',
+                "put those right and VALIDATE it, which blocks nobody (sql); or drop_not_null first, in a plan of its "
+                "own, and this plan fills them",
+            )
+        elif column.not_null:
             yield f'column "{self.column}" of "{facts.display}" is NOT NULL already', "leave the change out of the plan"
         if self.up is None:
             return

@@ -90,6 +90,25 @@ def test_a_constraint_that_cannot_be_is_refused_by_plan(table: str, change: str,
     assert reason in refused(plan(change, table=table))
 
 
+def test_not_null_that_is_not_valid_is_not_taken_for_a_proof(plan: Plan, database: Database) -> None:
+    if database.server_version < 180000:
+        pytest.skip("NOT NULL NOT VALID came with 18")
+    database.execute(
+        "ALTER TABLE users ADD CONSTRAINT told NOT NULL age NOT VALID, ADD COLUMN bio text;"
+        'UPDATE users SET age = "or%der"; CREATE UNIQUE INDEX ON users (age)'
+    )
+    unproven = 'NOT NULL "told" of "public.users" is NOT VALID'
+    assert unproven in refused(plan("kind: set_not_null, column: age, up: '1'"))
+    assert unproven in refused(plan("kind: add_primary_key, name: new, columns: [age]"))
+    renamed = plan("kind: rename_column, from: age, to: years", "kind: add_primary_key, name: new, columns: [years]")
+    assert unproven in refused(renamed)
+    assert '"age" is no key of "public.users"' in refused(
+        plan("kind: extract_table, columns: [bio], to: bios, key: {age: age}")
+    )
+    database.execute("ALTER TABLE users VALIDATE CONSTRAINT told")
+    plan("kind: add_primary_key, name: new, columns: [age]").advance(Phase.CONSTRAIN)
+
+
 def test_what_others_stand_on_is_not_dropped(plan: Plan, database: Database) -> None:
     database.execute("CREATE TABLE mails (to_ text REFERENCES users (email) ON DELETE CASCADE)")
     assert 'foreign key "mails_to__fkey" of "public.mails" relies on "users_email_key"' in refused(

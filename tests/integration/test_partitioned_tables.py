@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Identifier
 
 from orchestrator import succession
 from orchestrator.context import Context
-from orchestrator.errors import LockNotObtained, NotVerified, PlanRefused, StepFailed
+from orchestrator.errors import GateClosed, LockNotObtained, NotVerified, PlanRefused, StepFailed
 from orchestrator.planning import preview
 from orchestrator.report import Reporter
 from orchestrator.settings import Settings
@@ -22,7 +22,7 @@ from phases.delta import Table
 from phases.partitions import lock_tree
 from phases.step import LockMode, Phase
 from tests.fixtures.database import CreateDatabase, Database
-from tests.fixtures.locks import holding, wait_until
+from tests.fixtures.locks import holding, wait_until, waiting_for_locks
 from tests.fixtures.runs import Migration, init
 
 LOGS: LiteralString = """
@@ -628,6 +628,43 @@ def test_old_rows_of_a_partition_that_is_attached_after_any_phase_are_brought_in
     assert logs.fetch(WRONG) == [(0,)]
 
 
+RENAMED = "{kind: rename_column, from: note, to: remark}"
+SPLIT = """{kind: split_column, from: note, down: "remark || rest", to: {
+  remark: {type: text, up: "left(note, 1)"}, rest: {type: text, up: "substr(note, 2)"}}}"""
+NEWER: LiteralString = """
+CREATE TABLE late (LIKE logs INCLUDING ALL);
+INSERT INTO late (id, day, email, remark) VALUES (900, 45, '@', 'newer');
+INSERT INTO late (id, day, email, note, remark) VALUES (901, 46, '@', 'older', 'newer')
+"""
+
+
+@pytest.mark.parametrize("change", [RENAMED, SPLIT], ids=["rename", "split"])
+def test_values_that_newer_code_has_given_to_a_partition_before_it_is_attached_are_not_lost(
+    change: str, logs: Database, tmp_path: Path
+) -> None:
+    run = migration(change, logs, tmp_path)
+    run.advance(Phase.CONSTRAIN)
+    logs.execute(NEWER)
+    logs.execute(ATTACH)
+    with pytest.raises(GateClosed, match=r"2 values of public\.logs\.remark"):
+        run.abort()
+    with pytest.raises(NotVerified, match="1 rows differ\n  id=901"):
+        run.advance(Phase.CONTRACT)
+    assert logs.fetch("SELECT id, remark FROM logs WHERE id >= 900 ORDER BY id") == [(900, "newer"), (901, "newer")]
+
+
+def test_rows_that_a_partition_brings_along_are_kept_where_columns_have_exchanged_their_names(
+    logs: Database, tmp_path: Path
+) -> None:
+    run = migration("{kind: change_type, column: seen, type: bigint}", logs, tmp_path)
+    run.advance(Phase.CONSTRAIN)
+    logs.execute("CREATE TABLE late (LIKE logs INCLUDING ALL)")
+    logs.execute("INSERT INTO late (id, day, email, seen) VALUES (900, 45, '@', 7000000)")
+    logs.execute(ATTACH)
+    run.advance(Phase.CONTRACT)
+    assert logs.fetch("SELECT seen FROM logs WHERE id = 900") == [(7000000,)]
+
+
 def test_what_a_partition_brings_after_the_last_comparison_stops_contract_before_anything_is_lost(
     logs: Database, tmp_path: Path
 ) -> None:
@@ -683,6 +720,34 @@ def test_a_lock_on_one_partition_is_given_up_for_and_leaves_nothing_behind(logs:
     with holding(logs, SQL('LOCK TABLE "order" IN ACCESS SHARE MODE')), pytest.raises(LockNotObtained):
         migration(ADDED, logs, tmp_path).advance(Phase.EXPAND)
     assert logs.dump() == before
+
+
+@pytest.mark.matrix
+def test_who_reads_one_partition_after_the_other_is_not_kept_waiting_by_the_last_index(
+    logs: Database, tmp_path: Path
+) -> None:
+    failures: list[psycopg.Error] = []
+    with logs.connect(autocommit=False) as session:
+
+        def read_on() -> None:
+            wait_until(lambda: waiting_for_locks(logs) == 1, what="the index waits to be attached")
+            try:
+                session.execute("SET LOCAL lock_timeout = '20ms'; SELECT FROM logs WHERE day = 12")
+            except psycopg.Error as error:
+                failures.append(error)
+            session.rollback()
+
+        reader = Thread(target=read_on)
+
+        def read() -> None:
+            session.execute("SELECT FROM logs WHERE day = 3")
+            reader.start()
+
+        run = migration("{kind: create_index, name: i, columns: [seen]}", logs, tmp_path)
+        run.meddling("attach index order_i", read).advance(Phase.CONSTRAIN)
+        reader.join()
+    assert failures == []
+    assert logs.fetch("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == [(0,)]
 
 
 HELD = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'logs_1'::regclass AND mode = 'RowExclusiveLock')"

@@ -308,6 +308,17 @@ def test_a_second_plan_on_the_same_table_waits_for_the_first(cli: CommandLine) -
     cli.advance("expand", "rename-city")
 
 
+def test_a_second_plan_is_not_told_to_drop_what_the_first_run_has_made(cli: CommandLine) -> None:
+    cli.advance("dual_write")
+    cli.plan("rename-again", old="email", new="mail")
+    for command in ("plan", "advance"):
+        result = cli(command, "rename-again")
+        assert result.exit_code == 3
+        assert result.stderr.startswith('error: run "rename-email" already works on table "public.users"\nhint: ')
+    cli.succeed("abort", "rename-email")
+    cli.advance("dual_write", "rename-again")
+
+
 def test_a_second_plan_on_a_table_at_the_other_end_of_a_foreign_key_waits_too(cli: CommandLine) -> None:
     cli.database.execute(
         "CREATE TABLE cities (name text PRIMARY KEY, size int);"
