@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from sqlalchemy.exc import DBAPIError
 
-from orchestrator import database, losses
+from orchestrator import database, losses, vanished
 from orchestrator.claimed import claimed
 from orchestrator.compiler import compile_plan
 from orchestrator.context import Context, connected, journal, require_direct, require_run
@@ -377,17 +377,23 @@ def abort(context: Context, name: str, *, take_over: bool = False, confirm_loss:
             else "write a plan for the way back",
         )
 
+    with connected(context.engine()) as connection:
+        found = vanished.find(connection, run, [row for row in rows if row.status in ("done", "started")])
     _require_undoable(context, rows)
     with journal(context) as connection:
         settled = store.loss_confirmed(connection, run.id)
         used = store.before_abort(connection, run).has_finished(Phase.CONSTRAIN)
     # of an abort that goes on, what is gone cannot be counted: it was confirmed when it began
     lost = [] if settled else losses.counted(context, losses.at_risk(rows, used=used))
+    lost += [] if settled else vanished.copied(run, found)
     if lost and not confirm_loss:
         raise losses.not_confirmed(run, lost)
 
     def work(executor: Executor, held: Run) -> Run:
         executor.again = f"orchestrator abort {name}"
+        executor.vanished = found
+        for table in sorted(found.gone):
+            context.reporter.note(f"table {table} is gone: what else the run has made is undone")
         with executor.engine.connect() as connection:
             begun = [row for row in store.steps(connection, held.id) if row.status in ("done", "started")]
         # each looks once more when its turn comes: newer code writes until then
