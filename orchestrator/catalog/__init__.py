@@ -425,6 +425,10 @@ class TableFacts:
     """What computes something when a row is written, and a function of somebody else's that it calls."""
     comment: str | None = None
     publications: tuple[str, ...] = ()
+    publications_of_all: tuple[str, ...] = ()
+    """Those of them that take in every table by themselves."""
+    publications_of_schema: tuple[str, ...] = ()
+    """Those of them that take in every table of its schema."""
     writers: tuple[str | None, ...] = ()
     """Roles that may insert or update, besides the owner; None is PUBLIC."""
     denied: tuple[Denied, ...] = ()
