@@ -767,6 +767,18 @@ def batch_refusals(catalog: Catalog, facts: TableFacts, *, fires: bool = False) 
             f'{what} of "{facts.display}" would call function {function} with the rights of our role, in the backfill',
             f'read it, and ALTER FUNCTION … OWNER TO "{facts.owner}"; or drop what calls it',
         )
+    yield from identity_refusals(facts)
+
+
+def identity_refusals(facts: TableFacts) -> Iterator[Refusal]:
+    """What PostgreSQL has against any UPDATE of a row."""
+    for table, publication in facts.unidentified:
+        yield (
+            f'"{table}" has no replica identity, and "{publication}" publishes updates: PostgreSQL refuses any UPDATE '
+            "of its rows, those of the run too",
+            "add_primary_key first, in a plan of its own; or ALTER TABLE … REPLICA IDENTITY FULL for the time of the "
+            "run; or let the publication leave updates out",
+        )
 
 
 def _fired(catalog: Catalog, facts: TableFacts, *, fires: bool = False) -> Iterator[facts_of.TriggerFacts]:

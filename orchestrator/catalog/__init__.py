@@ -425,6 +425,8 @@ class TableFacts:
     """What computes something when a row is written, and a function of somebody else's that it calls."""
     comment: str | None = None
     publications: tuple[str, ...] = ()
+    unidentified: tuple[tuple[str, str], ...] = ()
+    """The table, or partitions of it, without replica identity, each with a publication of its updates, which fail."""
     writers: tuple[str | None, ...] = ()
     """Roles that may insert or update, besides the owner; None is PUBLIC."""
     denied: tuple[Denied, ...] = ()

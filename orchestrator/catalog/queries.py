@@ -611,6 +611,24 @@ JOIN pg_namespace n ON n.nspname = t.schemaname JOIN pg_class c ON c.relnamespac
 WHERE c.oid = ANY (%(tree)s::oid[]) ORDER BY 1
 """
 
+# what executor/execReplication.c asks before an UPDATE, of the table or of its partition: a publication of one of its
+# ancestors counts
+UNIDENTIFIED = """
+SELECT format('%%s.%%s', n.nspname, c.relname) AS name, p.pubname AS publication
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN pg_publication p
+WHERE c.oid = ANY (%(tree)s::oid[]) AND c.relkind = 'r' AND c.relpersistence = 'p' AND c.relreplident <> 'f'
+  AND p.pubupdate
+  AND EXISTS (
+    SELECT FROM pg_publication_tables t JOIN pg_namespace tn ON tn.nspname = t.schemaname
+    JOIN pg_class tc ON tc.relnamespace = tn.oid AND tc.relname = t.tablename
+    WHERE t.pubname = p.pubname
+      AND (tc.oid = c.oid OR tc.oid IN (SELECT relid FROM pg_partition_ancestors(c.oid))))
+  AND NOT EXISTS (
+    SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indimmediate
+      AND (i.indisreplident OR c.relreplident = 'd' AND i.indisprimary))
+ORDER BY 1, 2
+"""
+
 TAKEN_NAMES = """
 SELECT relname FROM pg_class WHERE relnamespace = %(schema)s::regnamespace
 UNION SELECT proname FROM pg_proc WHERE pronamespace = %(schema)s::regnamespace

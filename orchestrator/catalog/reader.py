@@ -269,6 +269,9 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
         writers=tuple(row["rolname"] for row in fetch(connection, queries.WRITERS, parameters)),
         denied=_denied(connection, oid, answered),
         publications=tuple(row["pubname"] for row in fetch(connection, queries.PUBLICATIONS, parameters)),
+        unidentified=tuple(
+            (row["name"], row["publication"]) for row in fetch(connection, queries.UNIDENTIFIED, parameters)
+        ),
         taken_names=frozenset(taken),
         grants=tuple(map(_grant, fetch(connection, queries.TABLE_GRANTS, parameters))),
         tree=tuple(_partition(row) for row in partitions),
