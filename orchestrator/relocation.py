@@ -11,7 +11,14 @@ from orchestrator import carrying, departure, loosening
 from orchestrator.catalog import Catalog, Column, Rights, TableFacts
 from orchestrator.catalog.wanted import NotNullProof, Wanted
 from orchestrator.changes import Change
-from orchestrator.succession import Refusal, creator_refusals, identity_refusals, listed, table_refusals
+from orchestrator.succession import (
+    Refusal,
+    creator_refusals,
+    identity_refusals,
+    listed,
+    table_refusals,
+    unproven_warnings,
+)
 from phases import names
 from phases.delta import Delta, Move, NewTable
 
@@ -159,6 +166,8 @@ class Relocation(Change):
     def leaving_warnings(self, facts: TableFacts, target: TableFacts) -> Iterator[str]:
         """What the operator should know of it."""
         yield from departure.warnings(facts, self.columns)
+        for each in (facts, target):
+            yield from unproven_warnings(each)
         yield (
             f'until contract both tables have {listed(self.columns)}: a query that joins "{facts.display}" and '
             f'"{target.display}" has to say of which it means the column, in every release that runs meanwhile; '

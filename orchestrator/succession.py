@@ -746,10 +746,21 @@ def _batch_warnings(catalog: Catalog, facts: TableFacts) -> Iterator[str]:
             f'trigger "{trigger.name}" will fire for every row of the backfill: {why} (function {trigger.function} of '
             f'"{trigger.function_owner}", on "{facts.display}")'
         )
+    yield from unproven_warnings(facts)
     # a trigger that our role may silence only its table's owner could enable for replicas
     if not catalog.may_replicate:
         for reason, advice in creator_refusals(facts):
             yield f"{reason}, should one come while the backfill runs: {advice}"
+
+
+def unproven_warnings(facts: TableFacts) -> Iterator[str]:
+    """Constraints that stop the update of a row, whatever it is about."""
+    for each in facts.unproven:
+        what = "NOT NULL" if each.kind == "not_null" else each.kind
+        yield (
+            f'{what} "{each.name}" of "{facts.display}" is NOT VALID: PostgreSQL refuses any update of a row that '
+            "breaks it, those of the run too; VALIDATE it first, or put such rows right"
+        )
 
 
 def batch_refusals(catalog: Catalog, facts: TableFacts, *, fires: bool = False) -> Iterator[Refusal]:
