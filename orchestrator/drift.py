@@ -49,7 +49,9 @@ def check_drift(context: Context, run: Run, phase: Phase) -> None:
         ]
     except NotInDatabase as error:
         raise CatalogDrifted(
-            f'before {phase}: {error.message}: it was there when "{run.name}" was compiled', error.hint
+            f'before {phase}: {error.message}: it was there when "{run.name}" was compiled',
+            f"{error.hint}; if it was renamed, give it its name back; if it is gone for good: "
+            f"orchestrator abort {run.name}",
         ) from error
     changes = list(_compared(compared, current, phase))
     # a view made since would let contract drop foreign keys and indexes, and then stop it at the column

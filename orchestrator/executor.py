@@ -14,7 +14,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DBAPIError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential, wait_random
 
-from orchestrator import index_trees, indexes, inspecting, key_trees, losses, snapshots
+from orchestrator import index_trees, indexes, inspecting, key_trees, losses, snapshots, vanished
 from orchestrator.backfill.loop import run_batches, run_verification
 from orchestrator.backfill.meter import Meter
 from orchestrator.backfill.relations import unvisited
@@ -72,6 +72,8 @@ class Executor:
         self.workers: int | None = None
         """How many work on batches; None: as many as the knob says."""
         self.waited_s = 0.0
+        self.vanished = vanished.Vanished()
+        """Tables that somebody has dropped under the run: an abort passes over what went with them."""
         with engine.connect() as connection:
             self.deadlock_timeout_ms = int(scalar(connection, DEADLOCK_TIMEOUT_MS))
 
@@ -186,12 +188,21 @@ class Executor:
             self._undo(row, look, self.claim.fence)
 
     def _undo(self, row: StepRow, undo: Undo, note: Callable[[Connection], object]) -> None:
+        gone = not self.vanished.gone.isdisjoint(lock.relation for lock in undo.locks)
         with self.told(undo):
             match undo:
                 case Statement():
-                    self.statement(row.position, undo, note)
+                    # what refers to it went, too
+                    left = vanished.what_is_left(undo, self.vanished) if self.vanished.gone else undo
+                    self.statement(row.position, left, note)
+                case Inspect() if gone:
+                    self.note(note)
                 case DropIndex() | Outside():
-                    self.autocommit(row.position, undo, undo.sql)
+                    try:
+                        self.autocommit(row.position, undo, undo.sql)
+                    except StepFailed as error:
+                        if not (gone and vanished.went_with_it(error)):
+                            raise
                     self.note(note)
                 case DropIndexTree():
                     index_trees.drop(self, row, undo, note)
@@ -491,8 +502,9 @@ class Executor:
         listing = "".join(f"\n  {key}" for key in keys)
         return NotVerified(
             f"{step.title}: {rows} rows differ{listing}",
-            f'has trigger "{step.guard}" been disabled for a while, or does a later trigger change these columns? '
-            f"set these rows right, then: {self.again}",
+            f'has trigger "{step.guard}" been disabled for a while, does a later trigger change these columns, or was '
+            "a partition attached with rows that have other values than it would have written? set these rows right, "
+            f"then: {self.again}",
         )
 
 

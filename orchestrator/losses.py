@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -70,8 +70,8 @@ DROP_TRIGGER = SQL("DROP TRIGGER IF EXISTS {trigger} ON {table}")
 DROP_FUNCTION = SQL("DROP FUNCTION IF EXISTS {name}()")
 DROP_COUNTER = SQL("DROP SEQUENCE IF EXISTS {name}")
 
-_GONE = {"42703", "42P01"}
-"""undefined_column, undefined_table: it is dropped already, and there is nothing left to lose."""
+_GONE = {"42703", "42P01", "3F000"}
+"""undefined_column, undefined_table, invalid_schema_name: it is dropped already, and there is nothing left to lose."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +150,12 @@ def require_unnoticed(connection: Connection, losses: Iterable[Loss]) -> None:
             raise LossNoticed(loss.column)
         for template in (DROP_TRIGGER, DROP_FUNCTION, DROP_COUNTER):
             database.run(connection, text(_filled(template, loss)))
+
+
+def forget(loss: Loss) -> Iterator[str]:
+    """The statements that end the watch of a table that is gone, and its trigger with it."""
+    for template in (DROP_FUNCTION, DROP_COUNTER):
+        yield text(_filled(template, loss))
 
 
 def not_confirmed(run: Run, lost: Iterable[str]) -> GateClosed:

@@ -330,6 +330,7 @@ def upgrade() -> None:
         "run_table",
         sa.Column("run_id", sa.BigInteger(), nullable=False),
         sa.Column("table_name", sa.Text(), nullable=False),
+        sa.Column("relation", sa.BigInteger()),
         sa.Column("active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["orchestrator.run.id"], name=op.f("run_table_run_id_fkey")),
         sa.PrimaryKeyConstraint("run_id", "table_name", name=op.f("run_table_pkey")),

@@ -206,6 +206,12 @@ class Heartbeat:
     age_s: float
 
 
+# the identity of the tables that are there, whatever they are called later
+IDENTIFY = """
+UPDATE orchestrator.run_table AS taken SET relation = c.oid::bigint
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE taken.run_id = %(run)s AND c.relkind IN ('r', 'p') AND taken.table_name = n.nspname || '.' || c.relname
+"""
 PROGRESS = """
 SELECT p.position, p.pass - p.first_pass + 1 AS pass_, p.estimated_rows, p.remark, p.started_at, p.finished_at,
        w.*, k.*,
@@ -405,6 +411,7 @@ def create(connection: Connection, plan: Plan, program: Program) -> Run:
         .returning(run.c.id)
     ).scalar_one()
     _take_tables(connection, run_id, program.tables)
+    connection.exec_driver_sql(IDENTIFY, {"run": run_id})
     insert_steps(connection, run_id, program.steps)
     connection.execute(
         insert(tables.control).values(run_id=run_id, knobs=plan.backfill.model_dump(mode="json"), actor=actor())
@@ -449,6 +456,7 @@ def replace_steps(connection: Connection, run_id: int, program: Program, phases:
     taken = tables.run_table
     known = set(connection.scalars(select(taken.c.table_name).where(taken.c.run_id == run_id)))
     _take_tables(connection, run_id, [table for table in program.tables if table not in known])
+    connection.exec_driver_sql(IDENTIFY, {"run": run_id})
     connection.execute(
         update(tables.run)
         .where(tables.run.c.id == run_id)

@@ -79,6 +79,8 @@ run_table = Table(
     metadata,
     _run_id(),
     Column("table_name", Text, nullable=False),
+    # its oid, where it was there when the run was compiled
+    Column("relation", BigInteger),
     Column("active", Boolean, nullable=False, server_default=text("true")),
     PrimaryKeyConstraint("run_id", "table_name"),
     Index("run_table_active_key", "table_name", unique=True, postgresql_where=text("active")),

@@ -264,3 +264,54 @@ def test_what_has_come_to_rely_on_a_thing_that_goes_stops_contract_before_it_dro
     assert refused.exit_code == 3
     assert named in refused.stderr
     assert cli.database.dump() == before
+
+
+BILLS: LiteralString = "CREATE SCHEMA late; CREATE TABLE late.bills (id int PRIMARY KEY, payer text, paid int)"
+
+
+def test_an_abort_ends_where_a_table_was_dropped_meanwhile(cli: CommandLine) -> None:
+    cli.database.execute(BILLS)
+    before = cli.database.dump()
+    renamed = "  - {kind: rename_column, table: late.bills, from: payer, to: payer_name}\n"
+    cli.plan(rest=renamed + "  - {kind: set_not_null, table: late.bills, column: paid}\n")
+    cli.advance("constrain")
+    cli.database.execute("DROP SCHEMA late CASCADE")
+    assert "orchestrator abort rename-email" in hint_of(cli("advance", "rename-email", "--confirm-contract"))
+    assert "late.bills is gone" in cli.succeed("abort", "rename-email").stderr
+    cli.database.execute(BILLS)
+    assert cli.database.dump() == before
+    cli.advance("expand")
+
+
+def test_what_was_copied_out_of_a_table_that_is_gone_is_not_taken_away_unasked(cli: CommandLine) -> None:
+    path = cli.folder / "plans" / "bios.yaml"
+    move = "{kind: extract_table, table: users, columns: [city], to: homes, key: {id: user_id}}"
+    path.write_text(f"name: bios\nchanges:\n  - {move}\n", encoding="utf-8")
+    cli.advance("backfill", "bios")
+    cli.database.execute("DROP TABLE users")
+    refused = cli("abort", "bios")
+    assert (refused.exit_code, cli.database.fetch("SELECT count(*) FROM homes")) == (3, [(500,)])
+    assert "city of public.homes: what was copied there from public.users, which is gone" in refused.stderr
+    cli.succeed("abort", "bios", "--confirm-loss")
+    assert cli.database.fetch("SELECT to_regclass('homes')") == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("away", "name", "back"),
+    [
+        ("ALTER TABLE users RENAME TO people", "public.people", "ALTER TABLE people RENAME TO users"),
+        ("CREATE SCHEMA hr; ALTER TABLE users SET SCHEMA hr", "hr.users", "ALTER TABLE hr.users SET SCHEMA public"),
+    ],
+)
+def test_an_abort_does_not_take_a_table_for_gone_that_has_another_name(
+    away: LiteralString, name: str, back: LiteralString, cli: CommandLine
+) -> None:
+    """Also where it has no trigger of ours yet."""
+    cli.advance("expand")
+    cli.database.execute(away)
+    refused = cli("abort", "rename-email")
+    assert (refused.exit_code, cli.json("status", "rename-email")["status"]) == (3, "waiting")
+    assert f"table public.users has been renamed by somebody: it is {name} now" in refused.stderr
+    cli.database.execute(back)
+    cli.succeed("abort", "rename-email")
+    assert cli.database.fetch("SELECT count(*) FROM information_schema.columns WHERE table_name = 'users'") == [(3,)]
