@@ -329,6 +329,13 @@ def test_a_column_that_comes_to_use_the_enum_is_told_before_the_next_phase(datab
         migration.advance(to=Phase.CONTRACT)
 
 
+def test_a_column_of_the_enum_and_a_value_for_it_come_in_one_plan(database: Database, tmp_path: Path) -> None:
+    database.execute("CREATE TABLE a_first (id int PRIMARY KEY)")
+    column = {"kind": "add_column", "table": "a_first", "column": "a", "type": "mood"}
+    migrated(database, tmp_path, column, ADD).advance(to=Phase.CONTRACT)
+    assert one(database, VALUES) == "{sad,new,meh,glad}"
+
+
 def test_another_value_of_the_new_enum_is_told_before_the_next_phase(database: Database, tmp_path: Path) -> None:
     migration = migrated(database, tmp_path, RENAME)
     migration.advance(to=Phase.DUAL_WRITE)
