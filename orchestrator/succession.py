@@ -60,6 +60,7 @@ _ADVICE = {
     "trigger": "create the trigger without the column in its list or WHEN clause",
     "publication": "take the column out of the publication's column list or row filter for the time of the run",
     "function": "create the function with a body in quotes (AS $$…$$), or over the new column after contract",
+    "VIRTUAL generated column": "drop the generated column first: it has no values of its own that would be lost",
     "generated column": "drop the generated column, or its expression (ALTER COLUMN … DROP EXPRESSION), first",
     "object": "drop it, or write it over another column",
 }
@@ -610,10 +611,17 @@ class Succession:
                 f'column "{old}" of "{table}" is generated',
                 "add a generated column under the new name, deploy, and drop the old one: nothing has to be copied",
             )
-        type_ = self.facts.types.get(old, column)
-        if type_.constrained_domain:
+        wanted = self.facts.types.get(old)
+        if wanted is not None and wanted.constrained_domain:
             yield (
-                f'the type of column "{old}" of "{table}" is domain {type_.type}, which has constraints or a default',
+                f'column "{old}" of "{table}" cannot become one of domain {wanted.type}, which has constraints or a '
+                "default",
+                "adding a column of it would rewrite the whole table under ACCESS EXCLUSIVE: take the domain's base "
+                "type, with a check",
+            )
+        elif wanted is None and column.constrained_domain:
+            yield (
+                f'the type of column "{old}" of "{table}" is domain {column.type}, which has constraints or a default',
                 "adding a column of it would rewrite the whole table under ACCESS EXCLUSIVE: change the column to the "
                 "domain's base type with a check of its own first",
             )
@@ -656,7 +664,7 @@ class Succession:
         if key.unfit is not None:
             yield (
                 f'foreign key "{key.name}" of {where} does not go with the new type: {key.unfit}',
-                "drop it first; or give both of its columns types that can be compared, one plan after the other",
+                "drop it for the time of the run: drop_constraint in a plan before, add_foreign_key in one after",
             )
         if key.temporal:
             yield f'foreign key "{key.name}" of {where} is temporal (PERIOD)', "drop it for the time of the run"

@@ -55,6 +55,12 @@ DEPENDENTS: list[tuple[int, LiteralString, str, str]] = [
         "drop the generated column",
     ),
     (
+        180000,
+        "ALTER TABLE users ADD lowered text GENERATED ALWAYS AS (lower(email)) VIRTUAL",
+        'VIRTUAL generated column "lowered"',
+        "drop the generated column first: it has no values",
+    ),
+    (
         ALWAYS,
         "CREATE RULE no_null AS ON UPDATE TO users WHERE NEW.email IS NULL DO INSTEAD NOTHING",
         "rule no_null on table public.users",
