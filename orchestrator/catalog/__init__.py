@@ -79,6 +79,8 @@ class Sequence:
     cache: int
     cycle: bool
     grants: tuple[Grant, ...]
+    users: tuple[str, ...] = ()
+    """What else takes numbers from it, as PostgreSQL describes it."""
 
     def options(self, type_: str | None = None) -> str:
         """As CREATE SEQUENCE takes them; those of another type where its bounds are those of its type."""
