@@ -157,6 +157,12 @@ class Relocation(Change):
     def leaving_warnings(self, facts: TableFacts, target: TableFacts) -> Iterator[str]:
         """What the operator should know of it."""
         yield from departure.warnings(facts, self.columns)
+        if facts.unlogged != target.unlogged:
+            kept, lost = (target, facts) if facts.unlogged else (facts, target)
+            yield (
+                f'"{lost.display}" is unlogged, and "{kept.display}" is not: a crash of the server empties '
+                "the one, and leaves the other as it is"
+            )
         yield (
             f'until contract both tables have {listed(self.columns)}: a query that joins "{facts.display}" and '
             f'"{target.display}" has to say of which it means the column, in every release that runs meanwhile; '

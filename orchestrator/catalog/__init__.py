@@ -383,6 +383,8 @@ class TableFacts:
     """Whether a partition key has an expression."""
     own: tuple[Own, ...] = ()
     owner: str = ""
+    unlogged: bool = False
+    """Whether a crash of the server empties it."""
     row_security: bool = False
     """Whether policies apply to anybody."""
     grants: tuple[Grant, ...] = ()

@@ -31,6 +31,7 @@ TABLE = """
 SELECT tree.owned, tree.may_create, c.relkind = 'p' AS partitioned, c.relispartition AS partition,
        (c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid))
          OR (NOT c.relispartition AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid)) AS inherits,
+       c.relpersistence = 'u' AS unlogged,
        tree.row_security_applies, c.relrowsecurity AS row_security, pg_get_userbyid(c.relowner) AS owner,
        tree.rows, tree.bytes, tree.index_bytes, obj_description(c.oid, 'pg_class') AS comment
 FROM pg_class c, LATERAL (
@@ -672,7 +673,7 @@ WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND con.con
 """
 # a table that a foreign key refers to; partitions and inheritance are refused
 REFERENCED = """
-SELECT n.nspname AS schema, c.relname AS name, c.relkind = 'p' AS partitioned,
+SELECT n.nspname AS schema, c.relname AS name, c.relkind = 'p' AS partitioned, c.relpersistence = 'u' AS unlogged,
        EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid OR (i.inhparent = c.oid AND c.relkind <> 'p'))
          AS inherits,
        has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'REFERENCES') AS may_refer,
