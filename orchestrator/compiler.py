@@ -317,8 +317,10 @@ def _object_conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[R
         }
         for table, column in sorted(change.stands_on(catalog) & retired):
             yield (
-                f'{change.kind} stands on column "{column}" of "{table}", which another change of this plan takes away',
-                "make two plans of it, one after the other; or name the column that takes its place",
+                f'{change.kind} stands on column "{column}" of "{table}", which another change of this plan takes away '
+                "or replaces",
+                "make two plans of it, one after the other; or name the column that takes its place, where it has a "
+                "name of its own",
             )
 
 

@@ -502,8 +502,9 @@ class Executor:
         listing = "".join(f"\n  {key}" for key in keys)
         return NotVerified(
             f"{step.title}: {rows} rows differ{listing}",
-            f'has trigger "{step.guard}" been disabled for a while, or does a later trigger change these columns? '
-            f"set these rows right, then: {self.again}",
+            f'has trigger "{step.guard}" been disabled for a while, does a later trigger change these columns, or was '
+            "a partition attached with rows that have other values than it would have written? set these rows right, "
+            f"then: {self.again}",
         )
 
 

@@ -157,7 +157,8 @@ def _column_refusals(facts: TableFacts) -> Iterator[Refusal]:
         if column.generated:
             yield (
                 f'column "{column.name}" of "{facts.display}" is generated',
-                "not supported yet: drop its expression (ALTER COLUMN … DROP EXPRESSION) for the time of the run",
+                "not supported yet: drop its expression (ALTER COLUMN … DROP EXPRESSION) for the time of the run; a "
+                "VIRTUAL one has to be dropped",
             )
         if column.security_label:
             yield f'column "{column.name}" of "{facts.display}" has a security label', "take it off first"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from orchestrator.catalog import Constraint, ForeignKey, Index, TableFacts
-from orchestrator.catalog.wanted import CheckDefinition, IndexDefinition, Question, Rejected
+from orchestrator.catalog.wanted import CheckDefinition, IndexDefinition, NewForeignKey, Question, Rejected
 from orchestrator.errors import suggestion
 from orchestrator.succession import Refusal, listed, table_refusals
 from phases import names
@@ -96,16 +96,22 @@ def not_to_be_locked(other: str) -> Refusal:
 
 
 def rejection(facts: TableFacts, question: Question, what: str) -> Iterator[Refusal]:
-    """What PostgreSQL has against a definition, in its own words."""
+    """What PostgreSQL has against a definition, in its own words; what another change has, is found where they meet."""
     answer = facts.answers.get(question)
-    if isinstance(answer, Rejected):
-        yield f"{what} cannot be made: {answer.message}", f'write it for "{facts.display}" as it is after the plan'
+    if isinstance(answer, Rejected) and not answer.but_for:
+        advice = f'write it for "{facts.display}" as it is after the plan'
+        if isinstance(question, NewForeignKey):
+            advice += f', and for "{question.references}" as it is now: what it lacks, make in a plan before this one'
+        yield f"{what} cannot be made: {answer.message}", advice
 
 
 def read_by(facts: TableFacts, question: Question) -> frozenset[tuple[str, str]]:
     """The columns that a new index or check reads, each with its table."""
     answer = facts.answers.get(question)
-    reads = answer.reads if isinstance(answer, IndexDefinition | CheckDefinition) else ()
+    reads: Sequence[str] = ()
+    match answer:
+        case IndexDefinition(reads=reads) | CheckDefinition(reads=reads) | Rejected(but_for=reads):
+            pass
     return frozenset((facts.display, column) for column in reads)
 
 

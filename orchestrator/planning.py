@@ -78,7 +78,7 @@ def _enums(connection: Connection, plan: Plan, stored: Sequence[Delta]) -> dict[
     types |= {Table(each.schema, each.old_name) for delta in stored for each in delta.enums}
     named = {name: _resolved(split_table(name), types) for name in enums_of(plan)}
     found = read_enums(connection, named)
-    return {name: stored_first(enum, (delta.table for delta in stored)) for name, enum in found.items()}
+    return {name: stored_first(enum, stored) for name, enum in found.items()}
 
 
 def _require_labels(connection: Connection, plan: Plan, stored: Sequence[Delta]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from typing import ClassVar
 
@@ -50,6 +50,9 @@ class Relabelled(Change):
     @property
     def makes(self) -> frozenset[str]:
         return frozenset({self._target})
+
+    def alike(self, catalog: Catalog) -> Mapping[str, Hashable]:
+        return {self.column: ("relabelled", self._new)}
 
     def delta(self, catalog: Catalog, plan: str) -> Delta:
         return replace(self._succession(catalog, plan, complete=True).delta(), enums=(self._new,))

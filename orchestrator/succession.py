@@ -60,6 +60,7 @@ _ADVICE = {
     "trigger": "create the trigger without the column in its list or WHEN clause",
     "publication": "take the column out of the publication's column list or row filter for the time of the run",
     "function": "create the function with a body in quotes (AS $$…$$), or over the new column after contract",
+    "VIRTUAL generated column": "drop the generated column first: it has no values of its own that would be lost",
     "generated column": "drop the generated column, or its expression (ALTER COLUMN … DROP EXPRESSION), first",
     "object": "drop it, or write it over another column",
 }
@@ -610,10 +611,17 @@ class Succession:
                 f'column "{old}" of "{table}" is generated',
                 "add a generated column under the new name, deploy, and drop the old one: nothing has to be copied",
             )
-        type_ = self.facts.types.get(old, column)
-        if type_.constrained_domain:
+        wanted = self.facts.types.get(old)
+        if wanted is not None and wanted.constrained_domain:
             yield (
-                f'the type of column "{old}" of "{table}" is domain {type_.type}, which has constraints or a default',
+                f'column "{old}" of "{table}" cannot become one of domain {wanted.type}, which has constraints or a '
+                "default",
+                "adding a column of it would rewrite the whole table under ACCESS EXCLUSIVE: take the domain's base "
+                "type, with a check",
+            )
+        elif wanted is None and column.constrained_domain:
+            yield (
+                f'the type of column "{old}" of "{table}" is domain {column.type}, which has constraints or a default',
                 "adding a column of it would rewrite the whole table under ACCESS EXCLUSIVE: change the column to the "
                 "domain's base type with a check of its own first",
             )
@@ -656,7 +664,7 @@ class Succession:
         if key.unfit is not None:
             yield (
                 f'foreign key "{key.name}" of {where} does not go with the new type: {key.unfit}',
-                "drop it first; or give both of its columns types that can be compared, one plan after the other",
+                "drop it for the time of the run: drop_constraint in a plan before, add_foreign_key in one after",
             )
         if key.temporal:
             yield f'foreign key "{key.name}" of {where} is temporal (PERIOD)', "drop it for the time of the run"
@@ -746,10 +754,21 @@ def _batch_warnings(catalog: Catalog, facts: TableFacts) -> Iterator[str]:
             f'trigger "{trigger.name}" will fire for every row of the backfill: {why} (function {trigger.function} of '
             f'"{trigger.function_owner}", on "{facts.display}")'
         )
+    yield from unproven_warnings(facts)
     # a trigger that our role may silence only its table's owner could enable for replicas
     if not catalog.may_replicate:
         for reason, advice in creator_refusals(facts):
             yield f"{reason}, should one come while the backfill runs: {advice}"
+
+
+def unproven_warnings(facts: TableFacts) -> Iterator[str]:
+    """Constraints that stop the update of a row, whatever it is about."""
+    for each in facts.unproven:
+        what = "NOT NULL" if each.kind == "not_null" else each.kind
+        yield (
+            f'{what} "{each.name}" of "{facts.display}" is NOT VALID: PostgreSQL refuses any update of a row that '
+            "breaks it, those of the run too; VALIDATE it first, or put such rows right"
+        )
 
 
 def batch_refusals(catalog: Catalog, facts: TableFacts, *, fires: bool = False) -> Iterator[Refusal]:
@@ -766,6 +785,18 @@ def batch_refusals(catalog: Catalog, facts: TableFacts, *, fires: bool = False) 
         yield (
             f'{what} of "{facts.display}" would call function {function} with the rights of our role, in the backfill',
             f'read it, and ALTER FUNCTION … OWNER TO "{facts.owner}"; or drop what calls it',
+        )
+    yield from identity_refusals(facts)
+
+
+def identity_refusals(facts: TableFacts) -> Iterator[Refusal]:
+    """What PostgreSQL has against any UPDATE of a row."""
+    for table, publication in facts.unidentified:
+        yield (
+            f'"{table}" has no replica identity, and "{publication}" publishes updates: PostgreSQL refuses any UPDATE '
+            "of its rows, those of the run too",
+            "add_primary_key first, in a plan of its own; or ALTER TABLE … REPLICA IDENTITY FULL for the time of the "
+            "run; or let the publication leave updates out",
         )
 
 

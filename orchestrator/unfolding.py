@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from orchestrator.catalog import Enum
 from orchestrator.changes import Change, EnumEntry
 from orchestrator.errors import EnumUnused, PlanRefused
 from orchestrator.plan import Plan
-from phases.delta import Table
+from phases.delta import Delta
 
 
 def enums_of(plan: Plan) -> list[str]:
@@ -53,7 +53,14 @@ def _conflicts(plan: Plan, enums: Mapping[str, Enum]) -> Iterator[tuple[str, str
             )
 
 
-def stored_first(enum: Enum, tables: Iterable[Table]) -> Enum:
-    """The enum with its columns in an order that begins with tables of a run that has started."""
-    there = set(tables)
-    return replace(enum, columns=tuple(sorted(enum.columns, key=lambda each: each.table not in there)))
+def stored_first(enum: Enum, stored: Sequence[Delta]) -> Enum:
+    """The enum with its columns in an order that begins with tables of a run that has started.
+
+    First of all with the one that stands for the enum: the run may have given a column of it to another table.
+    """
+    there = {delta.table for delta in stored}
+    standing = {
+        delta.table for delta in stored for each in delta.enum_values if f"{each.schema}.{each.type}" == enum.display
+    }
+    order = sorted(enum.columns, key=lambda each: (each.table not in standing, each.table not in there))
+    return replace(enum, columns=tuple(order))

@@ -20,15 +20,18 @@ def steps(delta: Delta) -> Iterator[Step]:
         yield from verification(delta, repair=found)
 
 
-def batches(delta: Delta) -> Batches | None:
-    """What fills the rows, and sets right those that a verification finds to differ."""
-    condition = out_of_step(delta.sync) if delta.sync else None
+def batches(delta: Delta, *, late: bool = False) -> Batches | None:
+    """What fills the rows, and sets right those that a verification finds to differ.
+
+    `late`: newer code may have written them already, and what it has written stays.
+    """
+    condition = out_of_step(delta.sync, late=late) if delta.sync else None
     if delta.sync is None or condition is None:
         return None
     return Batches(
         title=f"fill {_listed(delta.sync)}",
         table=text(qualified(delta.table)),
-        assignments=text(SQL(", ").join(assignments(delta.sync))),
+        assignments=text(SQL(", ").join(assignments(delta.sync, late=late))),
         differs=text(condition),
         guard=delta.sync.trigger,
         fires=any(fill.fires for fill in delta.sync.fills if fill.existing),

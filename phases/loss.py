@@ -44,10 +44,13 @@ def _condition(delta: Delta, column: NewColumn) -> tuple[Composable | None, bool
     given = GIVEN.format(stored)
     for link in delta.sync.links if delta.sync else ():
         if column.name in link.new:
-            # what `down` has brought to the old columns and `up` makes of them again is kept; and of an exact link
-            # nobody but the trigger writes the new ones
+            if link.exact and not link.down:
+                # nobody but the trigger writes it
+                return None, False
+            # what `down` has brought to the old columns and `up` makes of them again is kept. Of an exact link that is
+            # everything that the trigger has seen: what newer code has written behind it only the new column has
             values = tuple(value for value in link.up if value.column == column.name)
-            return (None if link.exact else SQL("{} AND ({})").format(given, differ(values))), False
+            return SQL("{} AND ({})").format(given, differ(values)), link.exact
     for fill in delta.sync.fills if delta.sync else ():
         if fill.value.column == column.name:
             differs = SQL("{} AND ({})").format(given, differ((fill.value,)))

@@ -317,6 +317,8 @@ class Insertion:
     """Nobody may update the source's rows until theirs are there: another trigger would take them for news."""
     creates: bool = True
     """False: none is made there; those that are there are set right."""
+    late: bool = False
+    """What newer code may have written there stays: a row is set right only where its other columns are all null."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,24 +70,40 @@ def missing(fill: Fill) -> Composable:
     return MISSING.format(Identifier("new", fill.value.column))
 
 
+def unwritten(link: Link) -> Composable:
+    """Condition on a row: its new columns are all null, and not what `up` gives.
+
+    Newer code has never written it, or says nothing with it that could be lost.
+    """
+    return SQL("({} AND ({}))").format(all_of(MISSING, of_row(link.new)), differ(link.up))
+
+
+def told_by_new(link: Link) -> Composable:
+    """Condition on a row: nobody but newer code has written it; `down` can tell the old columns of an exact link."""
+    return SQL("({} AND NOT ({}))").format(all_of(MISSING, of_row(link.old)), all_of(MISSING, of_row(link.new)))
+
+
 def undone(link: Link) -> Composable:
     """Condition on a row: neither are the new columns what `up` gives, nor the old ones what `down` gives.
 
-    Either is enough where a value does not survive the way there and back: it depends on who wrote last. A row whose
-    new columns are all null was never written by new code, or says nothing that could be lost.
+    Either is enough where a value does not survive the way there and back: it depends on who wrote last.
     """
     up = differ(link.up)
     if link.exact:
         return up
-    empty = all_of(MISSING, of_row(link.new))
     if not link.down:
-        return SQL("({} AND ({}))").format(empty, up)
-    return SQL("(({}) AND ({} OR {}))").format(up, empty, differ(link.down))
+        return unwritten(link)
+    return SQL("(({}) AND ({} OR {}))").format(up, all_of(MISSING, of_row(link.new)), differ(link.down))
 
 
-def out_of_step(sync: Sync) -> Composable | None:
-    """Condition on a row that the backfill has to update; None where there is no such row."""
-    conditions = [*map(undone, sync.links), *(missing(fill) for fill in sync.fills if fill.existing)]
+def out_of_step(sync: Sync, *, late: bool = False) -> Composable | None:
+    """Condition on a row that the backfill has to update; None where there is no such row.
+
+    `late`: newer code may have written it, and the new columns stay as they are unless they are all null.
+    """
+    links = [unwritten(link) if late else undone(link) for link in sync.links]
+    links += [told_by_new(link) for link in sync.links if late and link.exact and link.down]
+    conditions = [*links, *(missing(fill) for fill in sync.fills if fill.existing)]
     return SQL(" OR ").join(conditions) if conditions else None
 
 
@@ -100,13 +116,18 @@ def filled(delta: Delta, column: str) -> bool:
     return column in fills | copies
 
 
-def assignments(sync: Sync) -> Iterator[Composable]:
-    """The SET list that brings a row into step, and leaves alone what is."""
+def assignments(sync: Sync, *, late: bool = False) -> Iterator[Composable]:
+    """The SET list that brings a row into step, and leaves alone what is; `late` as in `out_of_step`."""
     fills = [fill for fill in sync.fills if fill.existing]
     alone = len(sync.links) + len(fills) == 1
     for link in sync.links:
         for value in link.up:
-            yield _assignment(value, None if alone or link.exact else undone(link))
+            if late:
+                yield _assignment(value, unwritten(link))
+            else:
+                yield _assignment(value, None if alone or link.exact else undone(link))
+        for value in link.down if late and link.exact else ():
+            yield _assignment(value, told_by_new(link))
     for fill in fills:
         yield _assignment(fill.value, None if alone else missing(fill))
 

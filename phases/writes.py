@@ -6,6 +6,7 @@ from psycopg.sql import SQL, Composable, Identifier
 
 from phases.sql import catalog_sql, names
 from phases.step import Batches, Insertion
+from phases.sync import MISSING, all_of, of_row
 
 UPDATE = SQL("UPDATE {table} AS new SET {assignments} WHERE {rows}")
 UPDATE_UNLOCKED = SQL(
@@ -31,7 +32,7 @@ REPLACE = SQL("UPDATE SET {assignments} WHERE pg_catalog.record_image_ne(ROW({st
 BRING = SQL(
     "WITH source ({columns}) AS MATERIALIZED (SELECT {values} FROM {table} AS new WHERE {rows} FOR SHARE OF new{skip})"
     " UPDATE {target} AS other SET {assignments} FROM source"
-    " WHERE {same_key} AND pg_catalog.record_image_ne(ROW({stored}), ROW({wanted}))"
+    " WHERE {same_key} AND pg_catalog.record_image_ne(ROW({stored}), ROW({wanted})){unwritten}"
 )
 
 
@@ -79,6 +80,7 @@ def _bring(
             SQL("{} OPERATOR(pg_catalog.=) {}").format(Identifier("other", name), Identifier("source", name))
             for name in insertion.key
         ),
+        unwritten=SQL(" AND {}").format(all_of(MISSING, of_row(others, "other"))) if insertion.late else SQL(""),
         **_replaced(others, "source"),
     )
 

@@ -429,6 +429,8 @@ class TableFacts:
     """What computes something when a row is written, and a function of somebody else's that it calls."""
     comment: str | None = None
     publications: tuple[str, ...] = ()
+    unidentified: tuple[tuple[str, str], ...] = ()
+    """The table, or partitions of it, without replica identity, each with a publication of its updates, which fail."""
     writers: tuple[str | None, ...] = ()
     """Roles that may insert or update, besides the owner; None is PUBLIC."""
     denied: tuple[Denied, ...] = ()
@@ -510,9 +512,18 @@ class TableFacts:
         found = answer.constraints if isinstance(answer, Proofs) else ()
         return next((name for name in found if name in there), None)
 
+    @property
+    def unproven(self) -> tuple[Constraint, ...]:
+        """What is asked of each row that is written, and NOT VALID: rows that were there before it may break it."""
+        return tuple(
+            each
+            for each in self.constraints
+            if each.kind in ("check", "not_null") and each.enforced and not each.validated
+        )
+
     def unproven_not_null(self, column: str) -> str | None:
-        """A NOT NULL of the column that is NOT VALID (18): rows that were there before it may have nulls."""
-        found = (each for each in self.constraints if each.kind == "not_null" and not each.validated)
+        """A NOT NULL of the column that is NOT VALID (18): rows may have nulls."""
+        found = (each for each in self.unproven if each.kind == "not_null")
         return next((each.name for each in found if column in each.columns), None)
 
     def never_null(self, column: str) -> bool:

@@ -58,7 +58,8 @@ USE = SQL(
     "CREATE TRIGGER orchestrator_use BEFORE INSERT OR UPDATE ON {clone} FOR EACH ROW"
     " WHEN (({expression}) IS NULL) EXECUTE FUNCTION pg_catalog.suppress_redundant_updates_trigger()"
 )
-TYPE = SQL("SELECT CAST(NULL AS {}\n)")
+# of no row: a domain that takes no null is a type as well
+TYPE = SQL("SELECT CAST(NULL AS {}\n) WHERE false")
 # the server's own test of immutability
 INDEX = SQL("CREATE INDEX ON {clone} (({expression}\n))")
 # one expression, and no more: in ALTER TABLE a comma would begin another action
@@ -72,6 +73,7 @@ CASE = SQL("CASE {}{} ELSE {} END")
 WHEN = SQL(" WHEN {} THEN {}")
 REPLACED = SQL("pg_catalog.array_replace({}, {}, {})")
 STRING, ENUM = "S", "E"
+TEXTS = {False: SQL("pg_catalog.text"), True: SQL("pg_catalog.text[]")}
 ALTER_TYPE = SQL("ALTER COLUMN {} TYPE {}{}")
 # nothing has to be computed: the clone is empty
 ANY_VALUE = SQL(" USING NULL")
@@ -186,10 +188,8 @@ def _expression(connection: Connection, question: Computed | Cast | Relabel, sea
         # by label, as below
         by_label, names = True, ()
     elif isinstance(question, Cast):
-        types = {name: _clone_column(connection, name) for name in (question.source, column)}
-        words = CAST.format(Identifier(question.source), catalog_sql(types[column]["bare"]))
-        # by label: that gives another value only to who renames one meanwhile
-        by_label = {row["category"] for row in types.values()} == {STRING, ENUM}
+        source, target = _clone_column(connection, question.source), _clone_column(connection, column)
+        words, by_label = _converted(question.source, source, target), _by_label(source, target)
         names = ()
     else:
         words, by_label, names = catalog_sql(question.expression), False, question.names
@@ -225,15 +225,28 @@ def _expression(connection: Connection, question: Computed | Cast | Relabel, sea
     )
 
 
+def _converted(column: str, source: RowMapping, target: RowMapping) -> Composable:
+    """As the target's type: between enums by way of text, for there is no cast from one to another."""
+    words: Composable = Identifier(column)
+    if _by_label(source, target) and source["category"] == target["category"]:
+        words = CAST.format(words, TEXTS[target["array"]])
+    return CAST.format(words, catalog_sql(target["bare"]))
+
+
+def _by_label(source: RowMapping, target: RowMapping) -> bool:
+    """Of an array each element's: a cast of labels gives another value only to who renames one meanwhile."""
+    kinds = {source["category"], target["category"]}
+    return source["array"] == target["array"] and ENUM in kinds and kinds <= {STRING, ENUM}
+
+
 def _relabelled(question: Relabel, type_: Composable) -> Composable:
-    """By way of text: there is no cast from one enum to another."""
-    source = Identifier(question.source)
+    """Value by value, by way of text."""
+    label: Composable = CAST.format(Identifier(question.source), TEXTS[question.array])
     if question.array:
-        words: Composable = CAST.format(source, SQL("pg_catalog.text[]"))
+        words = label
         for old, new in question.changes:
             words = REPLACED.format(words, Literal(old), Literal(new))
     else:
-        label = CAST.format(source, SQL("pg_catalog.text"))
         whens = SQL("").join(WHEN.format(Literal(old), Literal(new)) for old, new in question.changes)
         words = CASE.format(label, whens, label)
     return CAST.format(words, type_)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
@@ -34,7 +34,6 @@ from phases.delta import Duplicates, Equality, Table
 from phases.sql import catalog_sql, names, text
 
 MADE = "orchestrator_definition"
-REFERENCED = Identifier("pg_temp", "orchestrator_referenced")
 
 CREATE_INDEX = SQL(
     "CREATE {unique}INDEX {name} ON {clone} USING {method} ({keys}){include}{nulls}{parameters}{tablespace}{where}"
@@ -69,6 +68,20 @@ def answers(connection: Connection, questions: Sequence[Definition], *, search_p
             found[question] = Rejected(message_and_detail(error))
         finally:
             nested.rollback()
+    return found
+
+
+def but_for(
+    renames: Mapping[str, str], now: Mapping[Question, Answer], after: Mapping[Question, Answer]
+) -> dict[Question, Answer]:
+    """What is rejected of the table as it will be, and would not be of that as it is, tells for which columns."""
+    found = dict(after)
+    for question, answer in after.items():
+        match answer, now.get(question):
+            case Rejected(message=message), IndexDefinition(reads=reads) | CheckDefinition(reads=reads):
+                found[question] = Rejected(message, tuple(name for name in reads if name in renames))
+            case Rejected(message=message), ForeignKeyDefinition() if isinstance(question, NewForeignKey):
+                found[question] = Rejected(message, tuple(name for name in question.columns if name in renames))
     return found
 
 
@@ -161,8 +174,10 @@ def _foreign_key(connection: Connection, question: NewForeignKey) -> ForeignKeyD
     rows: Sequence[RowMapping] = ()
     if tables[0]["may_refer"] and not tables[0]["inherits"]:
         table = Identifier(references.schema, references.name)
-        send(connection, CLONE_REFERENCED.format(clone=REFERENCED, table=table))
-        send(connection, _add_foreign_key(question))
+        # under its name, which is what an author is told of
+        referenced = Identifier("pg_temp", references.name)
+        send(connection, CLONE_REFERENCED.format(clone=referenced, table=table))
+        send(connection, _add_foreign_key(question, referenced))
         rows = fetch(connection, queries.CLONE_FOREIGN_KEY, {"clone": NAME, "name": question.name})
     return ForeignKeyDefinition(
         references=references,
@@ -180,14 +195,14 @@ def _foreign_key(connection: Connection, question: NewForeignKey) -> ForeignKeyD
     )
 
 
-def _add_foreign_key(question: NewForeignKey) -> Composable:
-    referenced = question.referenced_columns
+def _add_foreign_key(question: NewForeignKey, referenced: Identifier) -> Composable:
+    columns = question.referenced_columns
     return ADD_FOREIGN_KEY.format(
         clone=CLONE,
         name=Identifier(question.name),
         columns=names(question.columns),
-        referenced=REFERENCED,
-        referenced_columns=SQL(" ({})").format(names(referenced)) if referenced else SQL(""),
+        referenced=referenced,
+        referenced_columns=SQL(" ({})").format(names(columns)) if columns else SQL(""),
         actions=catalog_sql(question.actions),
         set_columns=SQL(" ({})").format(names(question.set_columns)) if question.set_columns else SQL(""),
         deferral=catalog_sql(question.deferral),

@@ -526,6 +526,7 @@ SELECT DISTINCT a.attname AS column,
             WHEN d.classid = 'pg_trigger'::regclass THEN 'trigger'
             WHEN d.classid = 'pg_publication_rel'::regclass THEN 'publication'
             WHEN d.classid = 'pg_proc'::regclass THEN 'function'
+            WHEN da.attgenerated = 'v' THEN 'VIRTUAL generated column'
             WHEN d.classid = 'pg_attrdef'::regclass OR ga.attgenerated <> '' THEN 'generated column'
             ELSE 'object' END AS kind,
        CASE WHEN v.relkind IN ('v', 'm') THEN v.oid::regclass::text
@@ -617,6 +618,24 @@ PUBLICATIONS = """
 SELECT DISTINCT p.pubname FROM pg_publication_tables t JOIN pg_publication p USING (pubname)
 JOIN pg_namespace n ON n.nspname = t.schemaname JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
 WHERE c.oid = ANY (%(tree)s::oid[]) ORDER BY 1
+"""
+
+# what executor/execReplication.c asks before an UPDATE, of the table or of its partition: a publication of one of its
+# ancestors counts
+UNIDENTIFIED = """
+SELECT format('%%s.%%s', n.nspname, c.relname) AS name, p.pubname AS publication
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN pg_publication p
+WHERE c.oid = ANY (%(tree)s::oid[]) AND c.relkind = 'r' AND c.relpersistence = 'p' AND c.relreplident <> 'f'
+  AND p.pubupdate
+  AND EXISTS (
+    SELECT FROM pg_publication_tables t JOIN pg_namespace tn ON tn.nspname = t.schemaname
+    JOIN pg_class tc ON tc.relnamespace = tn.oid AND tc.relname = t.tablename
+    WHERE t.pubname = p.pubname
+      AND (tc.oid = c.oid OR tc.oid IN (SELECT relid FROM pg_partition_ancestors(c.oid))))
+  AND NOT EXISTS (
+    SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indimmediate
+      AND (i.indisreplident OR c.relreplident = 'd' AND i.indisprimary))
+ORDER BY 1, 2
 """
 
 TAKEN_NAMES = """
@@ -718,7 +737,8 @@ WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s
 """
 CLONE_COLUMN = f"""
 SELECT format_type(a.atttypid, a.atttypmod) AS type, format_type(a.atttypid, -1) AS bare,
-       t.typcategory::text AS category, pg_get_expr(d.adbin, d.adrelid) AS default,
+       COALESCE(e.typcategory, t.typcategory)::text AS category, e.oid IS NOT NULL AS array,
+       pg_get_expr(d.adbin, d.adrelid) AS default,
        ARRAY(SELECT s.oid::bigint FROM pg_namespace s WHERE s.oid = t.typnamespace AND s.nspname !~ '^pg_') AS schemas,
        t.typcollation <> 0 AS collatable, t.typstorage <> 'p' AS toastable,
        CASE WHEN a.attcollation <> t.typcollation THEN ARRAY[n.nspname, co.collname]::text[] END AS collation,
@@ -727,7 +747,7 @@ SELECT format_type(a.atttypid, a.atttypmod) AS type, format_type(a.atttypid, -1)
                SELECT FROM chain c WHERE c.typtype = 'd' AND (c.typnotnull OR c.typdefault IS NOT NULL
                  OR EXISTS (SELECT FROM pg_constraint k WHERE k.contypid = c.oid))) AS constrained_domain,{COMPARISON}
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
-JOIN pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0), t.oid)
+JOIN pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0), t.oid) LEFT JOIN pg_type e ON e.typarray = b.oid
 LEFT JOIN pg_collation co ON co.oid = a.attcollation LEFT JOIN pg_namespace n ON n.oid = co.collnamespace
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND a.attname = %(column)s

@@ -201,6 +201,7 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
     there = [column.name for column in columns]
     successors = Successors()
     answered: dict[Question, Answer] = {}
+    now: dict[Question, Answer] = {}
     types: dict[str, ColumnType] = {}
     in_place: dict[str, bool] = {}
     keys = fetch(connection, queries.FOREIGN_KEYS, parameters)
@@ -237,10 +238,13 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
                     ]
                     for what, each in rows.items()
                 }
+                if renames:
+                    now = definitions.answers(connection, wanted.definitions, search_path=search_path)
                 successors = render(connection, renames, others, relabelled=relabelled, enums=wanted.enums, **touched)
                 successors = retyping.with_defaults(successors, defaults)
             # after the columns have their new names: they are for the table as it will be
-            answered |= definitions.answers(connection, wanted.definitions, search_path=search_path)
+            after = definitions.answers(connection, wanted.definitions, search_path=search_path)
+            answered |= definitions.but_for(renames, now, after)
     return TableFacts(
         table=table,
         oid=oid,
@@ -269,6 +273,9 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
         writers=tuple(row["rolname"] for row in fetch(connection, queries.WRITERS, parameters)),
         denied=_denied(connection, oid, answered),
         publications=tuple(row["pubname"] for row in fetch(connection, queries.PUBLICATIONS, parameters)),
+        unidentified=tuple(
+            (row["name"], row["publication"]) for row in fetch(connection, queries.UNIDENTIFIED, parameters)
+        ),
         taken_names=frozenset(taken),
         grants=tuple(map(_grant, fetch(connection, queries.TABLE_GRANTS, parameters))),
         tree=tuple(_partition(row) for row in partitions),

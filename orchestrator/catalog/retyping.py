@@ -131,7 +131,7 @@ def unfit_keys(
                 (there, zip(row["f_columns"], row["f_types"], strict=True)),
             )
         ]
-        message = _referable(connection, *sides)
+        message = _referable(connection, row["name"], *sides)
         if message is not None:
             found[row["name"]] = message
     return found
@@ -238,25 +238,27 @@ def _shape(connection: Connection) -> list[str]:
     return [str(row["definition"]) for row in rows]
 
 
-def _referable(connection: Connection, types: Sequence[str], referenced: Sequence[str]) -> str | None:
-    """What the server has against a foreign key between columns of these types."""
+def _referable(connection: Connection, name: str, types: Sequence[str], referenced: Sequence[str]) -> str | None:
+    """What the server has against a foreign key of that name between columns of these types."""
     nested = connection.begin_nested()
     columns = [Identifier(f"c{number}") for number in range(len(types))]
     keys = SQL(", ").join(columns)
     try:
-        for name, each, key in (
+        for relation, each, key in (
             ("orchestrator_referenced", referenced, SQL("UNIQUE ({})").format(keys)),
             (
                 "orchestrator_referring",
                 types,
-                SQL("FOREIGN KEY ({keys}) REFERENCES pg_temp.orchestrator_referenced ({keys})").format(keys=keys),
+                SQL("CONSTRAINT {} FOREIGN KEY ({keys}) REFERENCES pg_temp.orchestrator_referenced ({keys})").format(
+                    Identifier(name), keys=keys
+                ),
             ),
         ):
             parts = [
                 SQL("{} {}").format(column, catalog_sql(type_)) for column, type_ in zip(columns, each, strict=True)
             ]
             table = SQL("CREATE TEMPORARY TABLE {} ({})")
-            send(connection, table.format(Identifier("pg_temp", name), SQL(", ").join([*parts, key])))
+            send(connection, table.format(Identifier("pg_temp", relation), SQL(", ").join([*parts, key])))
     except DBAPIError as error:
         return primary_message(error)
     finally:

@@ -355,6 +355,8 @@ class Rejected:
     """PostgreSQL does not accept it."""
 
     message: str
+    but_for: tuple[str, ...] = ()
+    """Columns that it reads, and that are other ones after the plan; with them as they are now it would be accepted."""
 
 
 Answer = (

@@ -121,9 +121,10 @@ class ChangeType(Change):
                     )
                 case Expression(immutable=False) if author is None:
                     yield (
-                        f'what a cast of "{self.column}" from and to {self.type} gives depends on settings of the '
-                        "session, such as its time zone",
-                        f'say what is meant in "up" and "down", such as {self.column} AT TIME ZONE \'UTC\'',
+                        f'a cast of "{self.column}" from and to {self.type} is not immutable: what it gives may depend '
+                        "on settings of the session, such as its time zone",
+                        'give "up" and "down" that depend on none: name the time zone (AT TIME ZONE \'UTC\'), or call '
+                        "functions of yours that do the cast and are IMMUTABLE by rights",
                     )
         yield from unstable(facts, (each for each in (self._up, self._down) if isinstance(each, Computed)))
         if self.to and isinstance(self._up, Computed):

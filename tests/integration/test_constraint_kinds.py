@@ -184,9 +184,29 @@ def test_keys_of_periods_are_carried_where_they_can_be_and_refused_by_name_where
 
 def test_a_constraint_on_a_column_that_the_plan_takes_away_is_refused(plan: Plan) -> None:
     rename = "kind: rename_column, from: age, to: years"
-    assert 'column "age" does not exist' in refused(plan(rename, f"{CHECK}, check: age > 1"))
-    told = refused(plan(rename, f"{DROP}, name: users_age_check"))
-    assert 'drop_constraint stands on column "age" of "public.users"' in told
+    retype = "kind: change_type, column: age, type: bigint"
+    for change, other in (
+        (rename, f"{CHECK}, check: age > 1"),
+        (rename, f"{DROP}, name: users_age_check"),
+        (retype, f"{CHECK}, check: age > 1"),
+        (retype, "kind: add_unique, name: new, columns: [age]"),
+        (retype, f"{KEY}, columns: [age], references: {{table: cities, columns: [tax]}}"),
+    ):
+        told = refused(plan(change, other))
+        assert 'stands on column "age" of "public.users"' in told
+        assert "make two plans of it" in told
+        assert "cannot be made" not in told
+
+
+def test_a_foreign_key_to_what_the_same_plan_makes_is_refused(plan: Plan) -> None:
+    told = refused(
+        plan(
+            "kind: add_unique, name: once, columns: [tax]",
+            f"{KEY}, columns: [age], references: {{table: users, columns: [tax]}}",
+        )
+    )
+    assert 'matching given keys for referenced table "users"' in told
+    assert 'for "users" as it is now: what it lacks, make in a plan before this one' in told
 
 
 REFERRED_TO = """

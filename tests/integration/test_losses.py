@@ -58,6 +58,20 @@ def ready(database: Database, folder: Path, change: dict[str, str], reporter: Re
     return replace(migration, context=replace(migration.context, reporter=reporter))
 
 
+BEHIND: LiteralString = """
+ALTER TABLE "o%r""d" DISABLE TRIGGER USER; UPDATE "o%r""d" SET extra = 'mine' WHERE id = 2;
+ALTER TABLE "o%r""d" ENABLE TRIGGER USER
+"""
+
+
+def test_what_newer_code_has_written_under_the_new_name_alone_is_not_lost(database: Database, tmp_path: Path) -> None:
+    migration = ready(database, tmp_path, {"kind": "rename_column", "from": "a", "to": "extra"}, Reporter())
+    database.execute(SQL(BEHIND))
+    with pytest.raises(GateClosed, match=r"1 values of .*\.extra"):
+        migration.abort()
+    migration.abort(confirm_loss=True)
+
+
 @pytest.mark.matrix
 @pytest.mark.parametrize(
     ("change", "before", "write"),

@@ -265,6 +265,20 @@ def test_rows_that_an_attached_partition_brings_along_are_carried_over(
     assert [tuple(row) for row in rows] == [SEVEN]
 
 
+def test_what_newer_code_has_written_there_is_not_replaced_by_what_a_partition_brings_along(
+    create_database: CreateDatabase, tmp_path: Path, way: str
+) -> None:
+    if way == "to":
+        pytest.skip("the table that the columns leave has no partitions")
+    database, migration = moved(create_database, tmp_path, way, Phase.CONSTRAIN)
+    database.execute("INSERT INTO profiles (user_id, region, bio) VALUES (7, 'late', 'newer')")
+    database.execute(LATE)
+    database.execute(ATTACH)
+    with pytest.raises(NotVerified, match="1 rows differ\n  region='late', id=7"):
+        migration.advance(Phase.CONTRACT)
+    assert database.fetch("SELECT bio FROM profiles WHERE user_id = 7") == [("newer",)]
+
+
 def test_contract_names_values_that_a_partition_does_not_bring_along_to_the_table_they_move_to(
     create_database: CreateDatabase, tmp_path: Path
 ) -> None:
@@ -374,8 +388,8 @@ def test_what_partitions_stand_against_is_refused(
 def test_all_partitions_of_either_table_are_locked(create_database: CreateDatabase) -> None:
     database = create_database()
     database.execute(SQL(KINDS["between"]))
-    program, _ = make_program(context_of(database), parse(plan("between"), "plan"))
-    assert [each for each in check_data(context_of(database), program) if not each.silent] == []
+    program, catalog = make_program(context_of(database), parse(plan("between"), "plan"))
+    assert [each for each in check_data(context_of(database), program, catalog) if not each.silent] == []
     steps = [each for placed in program.steps for each in (placed.step, *placed.step.undo)]
     assert {lock.reach for step in steps for lock in step.locks} == {"tree"}
     [drop] = [step for step in steps if isinstance(step, Statement) and step.title.startswith("drop bio, face, the tr")]

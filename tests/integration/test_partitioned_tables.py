@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Identifier
 
 from orchestrator import succession
 from orchestrator.context import Context
-from orchestrator.errors import LockNotObtained, NotVerified, PlanRefused, StepFailed
+from orchestrator.errors import GateClosed, LockNotObtained, NotVerified, PlanRefused, StepFailed
 from orchestrator.planning import preview
 from orchestrator.report import Reporter
 from orchestrator.settings import Settings
@@ -626,6 +626,43 @@ def test_old_rows_of_a_partition_that_is_attached_after_any_phase_are_brought_in
     logs.execute(ATTACH)
     run.advance(Phase.CONTRACT)
     assert logs.fetch(WRONG) == [(0,)]
+
+
+RENAMED = "{kind: rename_column, from: note, to: remark}"
+SPLIT = """{kind: split_column, from: note, down: "remark || rest", to: {
+  remark: {type: text, up: "left(note, 1)"}, rest: {type: text, up: "substr(note, 2)"}}}"""
+NEWER: LiteralString = """
+CREATE TABLE late (LIKE logs INCLUDING ALL);
+INSERT INTO late (id, day, email, remark) VALUES (900, 45, '@', 'newer');
+INSERT INTO late (id, day, email, note, remark) VALUES (901, 46, '@', 'older', 'newer')
+"""
+
+
+@pytest.mark.parametrize("change", [RENAMED, SPLIT], ids=["rename", "split"])
+def test_values_that_newer_code_has_given_to_a_partition_before_it_is_attached_are_not_lost(
+    change: str, logs: Database, tmp_path: Path
+) -> None:
+    run = migration(change, logs, tmp_path)
+    run.advance(Phase.CONSTRAIN)
+    logs.execute(NEWER)
+    logs.execute(ATTACH)
+    with pytest.raises(GateClosed, match=r"2 values of public\.logs\.remark"):
+        run.abort()
+    with pytest.raises(NotVerified, match="1 rows differ\n  id=901"):
+        run.advance(Phase.CONTRACT)
+    assert logs.fetch("SELECT id, remark FROM logs WHERE id >= 900 ORDER BY id") == [(900, "newer"), (901, "newer")]
+
+
+def test_rows_that_a_partition_brings_along_are_kept_where_columns_have_exchanged_their_names(
+    logs: Database, tmp_path: Path
+) -> None:
+    run = migration("{kind: change_type, column: seen, type: bigint}", logs, tmp_path)
+    run.advance(Phase.CONSTRAIN)
+    logs.execute("CREATE TABLE late (LIKE logs INCLUDING ALL)")
+    logs.execute("INSERT INTO late (id, day, email, seen) VALUES (900, 45, '@', 7000000)")
+    logs.execute(ATTACH)
+    run.advance(Phase.CONTRACT)
+    assert logs.fetch("SELECT seen FROM logs WHERE id = 900") == [(7000000,)]
 
 
 def test_what_a_partition_brings_after_the_last_comparison_stops_contract_before_anything_is_lost(

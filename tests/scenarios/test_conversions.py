@@ -95,6 +95,20 @@ CONVERSIONS = (
         writes=("INSERT INTO t (id) VALUES (60)",),
     ),
     Conversion(
+        name="array of an enum to that of another, by sessions that read NULL in an array as a text",
+        schema="""
+            CREATE TYPE mood AS ENUM ('sad', 'glad'); CREATE TYPE state AS ENUM ('glad', 'new', 'sad');
+            CREATE TABLE t (id int PRIMARY KEY, a mood[]);
+            INSERT INTO t VALUES (1, '{sad,NULL}'), (2, '{}'), (3, '[3:4]={glad,sad}'), (4, NULL)
+        """,
+        type="state[]",
+        twin="ALTER TABLE t ALTER a TYPE state[] USING a::text[]::state[]",
+        writes=(
+            "SET array_nulls = off; INSERT INTO t (id, a) VALUES (5, ARRAY['sad', NULL]::state[])",
+            "UPDATE t SET a = '{glad}' WHERE id = 1",
+        ),
+    ),
+    Conversion(
         name="varchar narrowed",
         schema="""
             CREATE TABLE t (id int PRIMARY KEY, a varchar(40) UNIQUE CHECK (a <> ''));

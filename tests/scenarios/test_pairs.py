@@ -108,8 +108,8 @@ CHANGES = (
     "kind: move_column, table: users, columns: [name], to: profiles, key: {id: user_id}",
     "kind: extract_table, table: users, columns: [name], to: bios, key: {id: user_id}",
     "kind: partition_table, table: orders, by: hash, columns: [id], modulus: 2",
-    """kind: sql, table: users, expand: [{title: view, lock: short exclusive, run: "CREATE VIEW grown AS SELECT id FROM
-       users WHERE age > 17", undo: DROP VIEW IF EXISTS grown}]""",
+    """kind: sql, table: users, expand: [{title: sequence, lock: short exclusive, run: CREATE SEQUENCE mine,
+       undo: DROP SEQUENCE IF EXISTS mine}]""",
 )
 
 
