@@ -166,6 +166,12 @@ class Relocation(Change):
     def leaving_warnings(self, facts: TableFacts, target: TableFacts) -> Iterator[str]:
         """What the operator should know of it."""
         yield from departure.warnings(facts, self.columns)
+        if facts.unlogged != target.unlogged:
+            kept, lost = (target, facts) if facts.unlogged else (facts, target)
+            yield (
+                f'"{lost.display}" is unlogged, and "{kept.display}" is not: a crash of the server empties '
+                "the one, and leaves the other as it is"
+            )
         for each in (facts, target):
             yield from unproven_warnings(each)
         yield (

@@ -79,6 +79,8 @@ class Sequence:
     cache: int
     cycle: bool
     grants: tuple[Grant, ...]
+    users: tuple[str, ...] = ()
+    """What else takes numbers from it, as PostgreSQL describes it."""
 
     def options(self, type_: str | None = None) -> str:
         """As CREATE SEQUENCE takes them; those of another type where its bounds are those of its type."""
@@ -381,6 +383,8 @@ class TableFacts:
     """Whether a partition key has an expression."""
     own: tuple[Own, ...] = ()
     owner: str = ""
+    unlogged: bool = False
+    """Whether a crash of the server empties it."""
     row_security: bool = False
     """Whether policies apply to anybody."""
     grants: tuple[Grant, ...] = ()

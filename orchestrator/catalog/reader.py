@@ -470,6 +470,7 @@ def _sequence(connection: Connection, row: RowMapping) -> OwnedSequence:
         name=row["name"],
         column=row["column"],
         grants=tuple(map(_grant, grants)),
+        users=tuple(row["users"]),
         **{key: row[key] for key in _SEQUENCE},
     )
 

@@ -325,6 +325,8 @@ class ForeignKeyDefinition:
     """Whether our role may read it and refer to it."""
     may_lock: bool
     """Whether it may lock it, and its partitions."""
+    unlogged: bool
+    """Whether a crash of the server empties it."""
 
 
 @dataclass(frozen=True, kw_only=True)
