@@ -17,6 +17,7 @@ from orchestrator.errors import ExitCode, OrchestratorError, UsageError
 from phases.step import Phase
 
 if TYPE_CHECKING:
+    from orchestrator.catalog import Catalog
     from orchestrator.context import Context
     from orchestrator.program import Program
     from orchestrator.view import View
@@ -268,7 +269,7 @@ def plan(
         return
     wanted, program, catalog = planning.preview(context, name)
     if check_data:
-        _check_data(context, program, json=json)
+        _check_data(context, program, catalog, json=json)
     elif json:
         typer.echo(render.as_json(render.plan_json(program, catalog, context.settings)))
     elif sql:
@@ -277,13 +278,13 @@ def plan(
         typer.echo(render.plan_text(program, catalog, context.settings, wanted.backfill))
 
 
-def _check_data(context: Context, program: Program, *, json: bool) -> None:
+def _check_data(context: Context, program: Program, catalog: Catalog, *, json: bool) -> None:
     from dataclasses import asdict
 
     from orchestrator import render
     from orchestrator.dry_run import check_data
 
-    found = check_data(context, program)
+    found = check_data(context, program, catalog)
     stops = any(each.stops for each in found)
     if json:
         typer.echo(render.as_json({"plan": program.plan, "stops": stops, "findings": [asdict(each) for each in found]}))

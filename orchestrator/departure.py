@@ -96,6 +96,12 @@ def table_warnings(facts: TableFacts) -> Iterator[str]:
 def refusals(facts: TableFacts, gone: Collection[str]) -> Iterator[Refusal]:
     """What stands against it."""
     yield from dependent_refusals(facts, gone)
+    for sequence in facts.sequences:
+        for user in sequence.users if sequence.column in gone else ():
+            yield (
+                f'{user} uses sequence "{sequence.schema}.{sequence.name}", which goes with column "{sequence.column}"',
+                "ALTER SEQUENCE … OWNED BY NONE, or by a column that uses it, first",
+            )
     keyed = [column for column in facts.primary_key if column in gone]
     if keyed:
         yield (

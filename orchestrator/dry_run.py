@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from orchestrator import database, inspecting
 from orchestrator.backfill.pace import Pace
 from orchestrator.backfill.relations import Relation, relations
+from orchestrator.catalog import Catalog, TableFacts
 from orchestrator.context import Context, connected
 from orchestrator.errors import LockNotObtained, StoppedOnRequest
 from orchestrator.inspecting import Failure, Found
@@ -62,8 +63,8 @@ class _Look:
     stops: bool
 
 
-def check_data(context: Context, program: Program) -> list[Finding]:
-    """Asks of every row what expand and constrain will ask, in short read-only transactions under ACCESS SHARE.
+def check_data(context: Context, program: Program, catalog: Catalog) -> list[Finding]:
+    """Asks of every row what the phases before contract will ask, in short read-only transactions under ACCESS SHARE.
 
     Raises:
         LockNotObtained: somebody has locked a table.
@@ -71,16 +72,23 @@ def check_data(context: Context, program: Program) -> list[Finding]:
     """
     with connected(context.engine()) as connection:
         check = _Check(context, connection, program.plan)
+        tables = {facts.table: facts for facts in catalog.tables.values()}
         try:
-            return [finding for delta in program.deltas for finding in check.table(delta)]
+            looks = [(delta, _looks(delta, tables[delta.table])) for delta in program.deltas]
+            return [finding for delta, each in looks for finding in check.table(delta, each)]
         except KeyboardInterrupt as error:
             raise StoppedOnRequest("interrupted; nothing was changed") from error
 
 
-def _looks(delta: Delta) -> list[_Look]:
+def _looks(delta: Delta, facts: TableFacts) -> list[_Look]:
     if delta.create:
         return []
-    stopping = (*inspection.trial(delta), *inspection.foreseen(delta), *moving.foreseen(delta))
+    unproven = (
+        look
+        for each in facts.unproven
+        for look in inspection.unproven(delta, each.name, reads=each.reads, broken_by=each.broken_by)
+    )
+    stopping = (*inspection.trial(delta), *unproven, *inspection.foreseen(delta), *moving.foreseen(delta))
     telling = inspection.round_trips(delta)
     return [*(_Look(step, stops=True) for step in stopping), *(_Look(step, stops=False) for step in telling)]
 
@@ -91,9 +99,8 @@ class _Check:
         self._connection = connection
         self._run = run
 
-    def table(self, delta: Delta) -> Iterator[Finding]:
+    def table(self, delta: Delta, looks: list[_Look]) -> Iterator[Finding]:
         """What all looks at one table have found."""
-        looks = _looks(delta)
         if not looks:
             return
         table, started = shown(delta.table), time.monotonic()

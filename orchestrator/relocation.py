@@ -11,7 +11,14 @@ from orchestrator import carrying, departure, loosening
 from orchestrator.catalog import Catalog, Column, Rights, TableFacts
 from orchestrator.catalog.wanted import NotNullProof, Wanted
 from orchestrator.changes import Change
-from orchestrator.succession import Refusal, creator_refusals, listed, table_refusals
+from orchestrator.succession import (
+    Refusal,
+    creator_refusals,
+    identity_refusals,
+    listed,
+    table_refusals,
+    unproven_warnings,
+)
 from phases import names
 from phases.delta import Delta, Move, NewTable
 
@@ -88,6 +95,8 @@ class Relocation(Change):
         yield from table_refusals(facts)
         yield from departure.refusals(facts, self.columns)
         yield from key_refusals(facts, tuple(self.key))
+        # newer code that writes the other table has its rows updated here
+        yield from identity_refusals(facts)
         yield from self._rights_refusals(facts, target)
         for column in sorted(self.touches & {*self.key, *self.key.values()}):
             yield f'"{column}" is both in the key and among the columns that move', "a key stays in both tables"
@@ -157,6 +166,14 @@ class Relocation(Change):
     def leaving_warnings(self, facts: TableFacts, target: TableFacts) -> Iterator[str]:
         """What the operator should know of it."""
         yield from departure.warnings(facts, self.columns)
+        if facts.unlogged != target.unlogged:
+            kept, lost = (target, facts) if facts.unlogged else (facts, target)
+            yield (
+                f'"{lost.display}" is unlogged, and "{kept.display}" is not: a crash of the server empties '
+                "the one, and leaves the other as it is"
+            )
+        for each in (facts, target):
+            yield from unproven_warnings(each)
         yield (
             f'until contract both tables have {listed(self.columns)}: a query that joins "{facts.display}" and '
             f'"{target.display}" has to say of which it means the column, in every release that runs meanwhile; '

@@ -754,10 +754,21 @@ def _batch_warnings(catalog: Catalog, facts: TableFacts) -> Iterator[str]:
             f'trigger "{trigger.name}" will fire for every row of the backfill: {why} (function {trigger.function} of '
             f'"{trigger.function_owner}", on "{facts.display}")'
         )
+    yield from unproven_warnings(facts)
     # a trigger that our role may silence only its table's owner could enable for replicas
     if not catalog.may_replicate:
         for reason, advice in creator_refusals(facts):
             yield f"{reason}, should one come while the backfill runs: {advice}"
+
+
+def unproven_warnings(facts: TableFacts) -> Iterator[str]:
+    """Constraints that stop the update of a row, whatever it is about."""
+    for each in facts.unproven:
+        what = "NOT NULL" if each.kind == "not_null" else each.kind
+        yield (
+            f'{what} "{each.name}" of "{facts.display}" is NOT VALID: PostgreSQL refuses any update of a row that '
+            "breaks it, those of the run too; VALIDATE it first, or put such rows right"
+        )
 
 
 def batch_refusals(catalog: Catalog, facts: TableFacts, *, fires: bool = False) -> Iterator[Refusal]:
@@ -774,6 +785,18 @@ def batch_refusals(catalog: Catalog, facts: TableFacts, *, fires: bool = False) 
         yield (
             f'{what} of "{facts.display}" would call function {function} with the rights of our role, in the backfill',
             f'read it, and ALTER FUNCTION … OWNER TO "{facts.owner}"; or drop what calls it',
+        )
+    yield from identity_refusals(facts)
+
+
+def identity_refusals(facts: TableFacts) -> Iterator[Refusal]:
+    """What PostgreSQL has against any UPDATE of a row."""
+    for table, publication in facts.unidentified:
+        yield (
+            f'"{table}" has no replica identity, and "{publication}" publishes updates: PostgreSQL refuses any UPDATE '
+            "of its rows, those of the run too",
+            "add_primary_key first, in a plan of its own; or ALTER TABLE … REPLICA IDENTITY FULL for the time of the "
+            "run; or let the publication leave updates out",
         )
 
 

@@ -6,7 +6,7 @@ every second row of a kind: so it is not enough that adding them fails.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
@@ -15,7 +15,7 @@ from phases import sync
 from phases.delta import Delta, Duplicates, Equality, ForeignKey, Link, Table, TableConstraint, Value
 from phases.sql import catalog_sql, lock, qualified, text
 from phases.step import Inspect, LockMode, Rows
-from phases.sync import GIVEN, MISSING, all_of, computed, differ
+from phases.sync import GIVEN, MISSING, all_of, computed, differ, of_row
 
 BROKEN = SQL("SELECT {keys} FROM {table} AS new WHERE {condition} LIMIT 10")
 # two rows of each kind: whoever reads it wants the rows, and min() and max() need no memory however many there are
@@ -104,6 +104,28 @@ def _tied(delta: Delta) -> Iterator[Inspect]:
                 DIFFERENT_KEY.format(Identifier("new", value.column), computed(value)) for value in back
             )
             yield _each(delta, f"look for keys that {_called(delta, link.up)} cannot hold", _row(changed, written))
+
+
+def unproven(delta: Delta, name: str, *, reads: Collection[str], broken_by: str | None) -> Iterator[Inspect]:
+    """For rows that the backfill has to update and cannot: what is NOT VALID is asked of whatever is updated.
+
+    `broken_by`: condition on a row; None of a NOT NULL. Where a null is filled that it reads, it may hold afterwards.
+    """
+    condition = sync.out_of_step(delta.sync) if delta.sync else None
+    if delta.sync is None or condition is None:
+        return
+    # as it is when the batches begin
+    added = [AS.format(CAST.format(SQL("NULL"), catalog_sql(each.type)), Identifier(each.name)) for each in delta.add]
+    updated = _row(condition, _selected((SQL("new.*"), *added)) if added else None)
+    broken = all_of(MISSING, of_row(reads)) if broken_by is None else catalog_sql(broken_by)
+    stays = (
+        GIVEN.format(Identifier("new", fill.value.column)) for fill in delta.sync.fills if fill.value.column in reads
+    )
+    yield _each(
+        delta,
+        f"look for rows to update that break {name}",
+        _all([*stays, SQL("({})").format(broken), SQL("({})").format(updated)]),
+    )
 
 
 def round_trips(delta: Delta) -> Iterator[Inspect]:

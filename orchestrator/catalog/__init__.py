@@ -79,6 +79,8 @@ class Sequence:
     cache: int
     cycle: bool
     grants: tuple[Grant, ...]
+    users: tuple[str, ...] = ()
+    """What else takes numbers from it, as PostgreSQL describes it."""
 
     def options(self, type_: str | None = None) -> str:
         """As CREATE SEQUENCE takes them; those of another type where its bounds are those of its type."""
@@ -381,6 +383,8 @@ class TableFacts:
     """Whether a partition key has an expression."""
     own: tuple[Own, ...] = ()
     owner: str = ""
+    unlogged: bool = False
+    """Whether a crash of the server empties it."""
     row_security: bool = False
     """Whether policies apply to anybody."""
     grants: tuple[Grant, ...] = ()
@@ -429,6 +433,8 @@ class TableFacts:
     """Those of them that take in every table by themselves."""
     publications_of_schema: tuple[str, ...] = ()
     """Those of them that take in every table of its schema."""
+    unidentified: tuple[tuple[str, str], ...] = ()
+    """The table, or partitions of it, without replica identity, each with a publication of its updates, which fail."""
     writers: tuple[str | None, ...] = ()
     """Roles that may insert or update, besides the owner; None is PUBLIC."""
     denied: tuple[Denied, ...] = ()
@@ -510,9 +516,18 @@ class TableFacts:
         found = answer.constraints if isinstance(answer, Proofs) else ()
         return next((name for name in found if name in there), None)
 
+    @property
+    def unproven(self) -> tuple[Constraint, ...]:
+        """What is asked of each row that is written, and NOT VALID: rows that were there before it may break it."""
+        return tuple(
+            each
+            for each in self.constraints
+            if each.kind in ("check", "not_null") and each.enforced and not each.validated
+        )
+
     def unproven_not_null(self, column: str) -> str | None:
-        """A NOT NULL of the column that is NOT VALID (18): rows that were there before it may have nulls."""
-        found = (each for each in self.constraints if each.kind == "not_null" and not each.validated)
+        """A NOT NULL of the column that is NOT VALID (18): rows may have nulls."""
+        found = (each for each in self.unproven if each.kind == "not_null")
         return next((each.name for each in found if column in each.columns), None)
 
     def never_null(self, column: str) -> bool:

@@ -191,6 +191,7 @@ def _foreign_key(connection: Connection, question: NewForeignKey) -> ForeignKeyD
         inherits=tables[0]["inherits"],
         may_refer=tables[0]["may_refer"],
         may_lock=tables[0]["may_lock"],
+        unlogged=tables[0]["unlogged"],
     )
 
 

@@ -200,6 +200,8 @@ def _foreign_key(
         partitioned = row["partitioned"]
         if row["inherits"]:
             return f"{shown(found)} is a partition, or takes part in inheritance: refer to the table at the top"
+        if row["unlogged"]:
+            return f"{shown(found)} is unlogged, and the new table is not: ALTER TABLE … SET LOGGED first"
         if not row["may_refer"]:
             return f"our role may not refer to {shown(found)} and read it: GRANT SELECT, REFERENCES on it"
     trees = ([table] if drafts[table].partitioned_by else []) + ([found] if partitioned else [])

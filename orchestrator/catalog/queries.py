@@ -31,6 +31,7 @@ TABLE = """
 SELECT tree.owned, tree.may_create, c.relkind = 'p' AS partitioned, c.relispartition AS partition,
        (c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid))
          OR (NOT c.relispartition AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid)) AS inherits,
+       c.relpersistence = 'u' AS unlogged,
        tree.row_security_applies, c.relrowsecurity AS row_security, pg_get_userbyid(c.relowner) AS owner,
        tree.rows, tree.bytes, tree.index_bytes, obj_description(c.oid, 'pg_class') AS comment
 FROM pg_class c, LATERAL (
@@ -473,6 +474,13 @@ SEQUENCES = """
 SELECT n.nspname AS schema, c.relname AS name, a.attname AS column, d.deptype = 'i' AS identity,
        s.seqtypid::regtype::text AS type, s.seqstart AS start, s.seqincrement AS increment, s.seqmin AS minimum,
        s.seqmax AS maximum, s.seqcache AS cache, s.seqcycle AS cycle,
+       ARRAY(SELECT pg_describe_object(u.classid, u.objid, u.objsubid) FROM pg_depend u
+             LEFT JOIN pg_attrdef f ON u.classid = 'pg_attrdef'::regclass AND f.oid = u.objid
+             LEFT JOIN pg_attribute fa ON fa.attrelid = f.adrelid AND fa.attnum = f.adnum
+             WHERE u.refclassid = 'pg_class'::regclass AND u.refobjid = c.oid AND u.deptype = 'n'
+               -- its own default, and those of partitions
+               AND (f.adrelid = ANY (%(tree)s::oid[]) AND fa.attname = a.attname) IS NOT TRUE
+             ORDER BY 1)::text[] AS users,
        c.oid::bigint AS oid
 FROM pg_depend d
 JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
@@ -615,6 +623,24 @@ JOIN pg_namespace n ON n.nspname = t.schemaname JOIN pg_class c ON c.relnamespac
 WHERE c.oid = ANY (%(tree)s::oid[]) ORDER BY 1
 """
 
+# what executor/execReplication.c asks before an UPDATE, of the table or of its partition: a publication of one of its
+# ancestors counts
+UNIDENTIFIED = """
+SELECT format('%%s.%%s', n.nspname, c.relname) AS name, p.pubname AS publication
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN pg_publication p
+WHERE c.oid = ANY (%(tree)s::oid[]) AND c.relkind = 'r' AND c.relpersistence = 'p' AND c.relreplident <> 'f'
+  AND p.pubupdate
+  AND EXISTS (
+    SELECT FROM pg_publication_tables t JOIN pg_namespace tn ON tn.nspname = t.schemaname
+    JOIN pg_class tc ON tc.relnamespace = tn.oid AND tc.relname = t.tablename
+    WHERE t.pubname = p.pubname
+      AND (tc.oid = c.oid OR tc.oid IN (SELECT relid FROM pg_partition_ancestors(c.oid))))
+  AND NOT EXISTS (
+    SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indimmediate
+      AND (i.indisreplident OR c.relreplident = 'd' AND i.indisprimary))
+ORDER BY 1, 2
+"""
+
 TAKEN_NAMES = """
 SELECT relname FROM pg_class WHERE relnamespace = %(schema)s::regnamespace
 UNION SELECT proname FROM pg_proc WHERE pronamespace = %(schema)s::regnamespace
@@ -669,7 +695,7 @@ WHERE c.relnamespace = pg_my_temp_schema() AND c.relname = %(clone)s AND con.con
 """
 # a table that a foreign key refers to; partitions and inheritance are refused
 REFERENCED = """
-SELECT n.nspname AS schema, c.relname AS name, c.relkind = 'p' AS partitioned,
+SELECT n.nspname AS schema, c.relname AS name, c.relkind = 'p' AS partitioned, c.relpersistence = 'u' AS unlogged,
        EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid OR (i.inhparent = c.oid AND c.relkind <> 'p'))
          AS inherits,
        has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'REFERENCES') AS may_refer,

@@ -276,6 +276,9 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
         publications=tuple(row["pubname"] for row in publications),
         publications_of_all=tuple(row["pubname"] for row in publications if row["every"]),
         publications_of_schema=tuple(row["pubname"] for row in publications if row["by_schema"]),
+        unidentified=tuple(
+            (row["name"], row["publication"]) for row in fetch(connection, queries.UNIDENTIFIED, parameters)
+        ),
         taken_names=frozenset(taken),
         grants=tuple(map(_grant, fetch(connection, queries.TABLE_GRANTS, parameters))),
         tree=tuple(_partition(row) for row in partitions),
@@ -470,6 +473,7 @@ def _sequence(connection: Connection, row: RowMapping) -> OwnedSequence:
         name=row["name"],
         column=row["column"],
         grants=tuple(map(_grant, grants)),
+        users=tuple(row["users"]),
         **{key: row[key] for key in _SEQUENCE},
     )
 

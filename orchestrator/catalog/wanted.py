@@ -267,6 +267,8 @@ class Expression:
     """Columns of the row that it reads."""
     immutable: bool
     """Whether it gives the same value whenever, and whoever computes it."""
+    null: bool
+    """Whether it is null, whatever the row."""
     uses: Uses = Uses()
 
 
@@ -323,6 +325,8 @@ class ForeignKeyDefinition:
     """Whether our role may read it and refer to it."""
     may_lock: bool
     """Whether it may lock it, and its partitions."""
+    unlogged: bool
+    """Whether a crash of the server empties it."""
 
 
 @dataclass(frozen=True, kw_only=True)

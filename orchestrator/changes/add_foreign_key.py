@@ -119,6 +119,14 @@ class AddForeignKey(Change):
                         "let the key refer to the table at the top: rows of a child are not rows of its parent's key",
                     )
                 )
+            if answer.unlogged and not facts.unlogged:
+                found.append(
+                    (
+                        f'table "{other}" is unlogged, and "{facts.display}" is not: a crash would leave its rows '
+                        "referring to none",
+                        f"ALTER TABLE {other} SET LOGGED first, which rewrites it under an exclusive lock",
+                    )
+                )
             if answer.partitioned and facts.partitioned and catalog.keys_by_leaf:
                 found.append(between_partitioned(self.name))
             if not answer.may_refer:

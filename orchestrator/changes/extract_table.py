@@ -131,6 +131,11 @@ class ExtractTable(Relocation):
                 f'there is already a relation or a type "{target.display}"',
                 "give another name; to a table that is there, columns move with move_column",
             )
+        if facts.unlogged and self.foreign_key is not None:
+            yield (
+                f'"{facts.display}" is unlogged: no foreign key of "{target.display}", which is not, can refer to it',
+                "leave foreign_key out; or ALTER TABLE … SET LOGGED first, which rewrites it under an exclusive lock",
+            )
         for spec in self.grants or ():
             for privilege in {"TRIGGER", "ALL"}.intersection(spec.privileges):
                 yield (

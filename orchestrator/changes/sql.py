@@ -92,7 +92,14 @@ class Sql(Change):
         return list(self._refusals(catalog))
 
     def warnings(self, catalog: Catalog, plan: str) -> list[str]:
-        return [f"statements that nobody but their author has checked: {self.unsafe}"] if self.unsafe else []
+        return [
+            *([f"statements that nobody but their author has checked: {self.unsafe}"] if self.unsafe else []),
+            *(
+                f'{phase}, "{step.title}": the rows that it changes stay locked, and their writers wait, until it ends'
+                for phase, step in self._steps()
+                if step.lock != "short exclusive" and any(map(raw_sql.locks_rows, _statements(step.run)))
+            ),
+        ]
 
     def _steps(self) -> Iterator[tuple[Phase, FinalStep]]:
         for phase in Phase:

@@ -218,7 +218,7 @@ def _size(rule: Rule, operation: Operation, known: Known) -> str:
 
 def _effect(rule: Rule, work: Work, operation: Operation, known: Known) -> str:
     parts = []
-    lock = rule.lock if operation.lock is None else operation.lock
+    lock = operation.taken
     if lock and operation.table:
         relations = " and ".join(show(each) for each in (operation.table, *operation.others))
         parts.append(f"takes {lock} on {relations}" + _meanwhile(lock, work, known))

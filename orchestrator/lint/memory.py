@@ -6,7 +6,7 @@ from postgast import nodes
 from postgast import pg_query_pb2 as pb
 
 from orchestrator.lint.operation import Operation
-from orchestrator.lint.rules import AX, BY_NAME, SHARE, SRX
+from orchestrator.lint.rules import AX, SHARE, SRX
 from phases.delta import Table
 
 _STRONG = (AX, SRX, SHARE)
@@ -22,6 +22,8 @@ class Memory:
         """What took a strong lock in this transaction, on a table that was there before."""
         self.created: set[Table] = set()
         self.types: set[str] = set()
+        self.made: set[str] = set()
+        """Views, functions, sequences and schemas of this file, by their bare names."""
         self.checks: dict[tuple[Table, str], frozenset[str]] = {}
         """Constraints of this file, and the columns whose NOT NULL they prove once they are valid."""
         self.proven: dict[tuple[Table, str], str] = {}
@@ -42,8 +44,7 @@ class Memory:
 
     def locked(self, operation: Operation) -> None:
         """Remembers a lock that stops writers of a table that was there before."""
-        lock = BY_NAME[operation.rule].lock if operation.lock is None else operation.lock
-        if self.in_transaction and operation.table and operation.table not in self.created and lock in _STRONG:
+        if self.in_transaction and operation.table and not operation.fresh and operation.taken in _STRONG:
             self.strong = self.strong or operation.does
 
     def constrained(self, table: Table, name: str, columns: frozenset[str], *, valid: bool) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from orchestrator.lint.rules import BY_NAME
 from orchestrator.lint.syntax import Statement
 from phases.delta import Table
 
@@ -28,6 +29,8 @@ class Operation:
     """What a plan entry takes over from the statement."""
     lock: str | None = None
     """Where it differs from the rule's."""
+    fresh: bool = False
+    """Its table is created by the same source."""
     harmless: str = ""
     """Why the file alone shows that it does no harm."""
     presumed: str = ""
@@ -38,6 +41,11 @@ class Operation:
     """Where only some of the rule's fit."""
     command: int | None = None
     """Its position in ALTER TABLE, for a trial on an empty copy."""
+
+    @property
+    def taken(self) -> str:
+        """The lock that it takes on its tables."""
+        return BY_NAME[self.rule].lock if self.lock is None else self.lock
 
 
 def show(table: Table) -> str:

@@ -29,8 +29,9 @@ def operations(source: Source, found: list[Statement]) -> list[Operation]:
 
 def _step(memory: Memory, source: Source, statement: Statement) -> Iterator[Operation]:
     for operation in _operations(memory, source, statement):
-        if operation.table in memory.created and operation.table and not operation.harmless:
-            operation = replace(operation, harmless=f"{show(operation.table)} is created in this file")
+        if operation.table in memory.created and operation.table:
+            why = operation.harmless or f"{show(operation.table)} is created in this file"
+            operation = replace(operation, harmless=why, fresh=True)
         yield operation
         memory.locked(operation)
 
@@ -45,6 +46,8 @@ def _operations(memory: Memory, source: Source, statement: Statement) -> Iterato
             yield from altering.alter_table(memory, statement, node)
         case nodes.AlterTableStmt(objtype=pb.OBJECT_TYPE):
             yield make(rule="composite_type", does=f"ALTER TYPE {show(syntax.table(node.relation))}")
+        case nodes.AlterTableMoveAllStmt():
+            yield make(rule="rewrite_table", does=f"rewrite all in tablespace {node.orig_tablespacename}")
         case nodes.CreateStmt():
             yield from _create_table(memory, statement, node)
         case nodes.CreateTableAsStmt(into=nodes.IntoClause(rel=relation)):
@@ -87,12 +90,71 @@ def _operations(memory: Memory, source: Source, statement: Statement) -> Iterato
             yield make(rule="refresh_materialized_view", does=f"REFRESH MATERIALIZED VIEW {show(table)}", table=table)
         case nodes.VacuumStmt() | nodes.ClusterStmt():
             yield from indexing.vacuum(memory, statement, node)
-        case nodes.UpdateStmt() | nodes.DeleteStmt():
-            yield from _backfill(memory, statement, node)
+        case nodes.SelectStmt() | nodes.InsertStmt() | nodes.CopyStmt():
+            yield from _backfill(memory, statement)
+        case nodes.UpdateStmt() | nodes.DeleteStmt() | nodes.MergeStmt():
+            yield from _backfill(memory, statement)
+        case nodes.CreateTrigStmt():
+            table = syntax.table(node.relation)
+            yield make(rule="create_trigger", does=f"CREATE TRIGGER {quoted(node.trigname)}", table=table)
+        case nodes.CreatePolicyStmt() | nodes.AlterPolicyStmt():
+            word = "CREATE" if isinstance(node, nodes.CreatePolicyStmt) else "ALTER"
+            table = syntax.table(node.table)
+            yield make(rule="row_security", does=f"{word} POLICY {quoted(node.policy_name)}", table=table)
+        case nodes.DropOwnedStmt():
+            yield make(rule="drop_object", does="DROP OWNED")
         case nodes.DoStmt():
             yield from _block(memory, source, statement)
         case nodes.DropdbStmt():
             yield make(rule="drop_database", does=f"DROP DATABASE {node.dbname}")
+        case _:
+            yield from _code_and_rights(memory, statement)
+
+
+def _code_and_rights(memory: Memory, statement: Statement) -> Iterator[Operation]:
+    """Views, functions and sequences, privileges and settings: they lock no table, and reach code that runs."""
+    make = partial(Operation, statement=statement)
+    node = statement.node
+    match node:
+        case nodes.CreateFunctionStmt(replace=False, funcname=name):
+            memory.made.add(_of(name).name)
+        case nodes.ViewStmt(replace=False, view=nodes.RangeVar(relname=name)):
+            memory.made.add(name)
+        case nodes.CreateSeqStmt(sequence=nodes.RangeVar(relname=name), if_not_exists=False):
+            memory.made.add(name)
+        case nodes.CreateSchemaStmt(schemaname=name, if_not_exists=False):
+            memory.made.add(name)
+        case nodes.CreateFunctionStmt(funcname=name):
+            yield make(rule="replace_code", does=f"CREATE OR REPLACE FUNCTION {show(_of(name))}")
+        case nodes.ViewStmt(view=view):
+            yield make(rule="replace_code", does=f"CREATE OR REPLACE VIEW {show(syntax.table(view))}")
+        case nodes.AlterFunctionStmt(func=function):
+            yield make(rule="replace_code", does=f"ALTER FUNCTION {show(syntax.named(function))}")
+        case nodes.AlterTableStmt(objtype=pb.OBJECT_VIEW, relation=view):
+            yield make(rule="replace_code", does=f"ALTER VIEW {show(syntax.table(view))}")
+        case nodes.AlterSeqStmt(options=options) if any(map(_moves_sequence, options)):
+            what = syntax.table(node.sequence)
+            fresh = "the sequence is created in this file" if what.name in memory.made else ""
+            yield make(rule="alter_sequence", does=f"ALTER SEQUENCE {show(what)}", harmless=fresh)
+        case nodes.GrantStmt(is_grant=False, objects=objects):
+            ours = memory.made | {table.name for table in memory.created}
+            new = bool(objects) and all(syntax.named(each).name in ours for each in objects)
+            yield make(rule="revoke", does="REVOKE", harmless="what it is about is created in this file" if new else "")
+        case nodes.GrantRoleStmt(is_grant=False):
+            yield make(rule="revoke", does="REVOKE of a role")
+        case nodes.AlterRoleStmt() | nodes.AlterRoleSetStmt():
+            yield make(rule="alter_settings", does="ALTER ROLE")
+        case nodes.AlterDatabaseStmt() | nodes.AlterDatabaseSetStmt():
+            yield make(rule="alter_settings", does=f"ALTER DATABASE {quoted(node.dbname)}")
+        case nodes.AlterSystemStmt():
+            yield make(rule="alter_settings", does="ALTER SYSTEM")
+        case nodes.AlterExtensionStmt():
+            yield make(rule="alter_settings", does=f"ALTER EXTENSION {quoted(node.extname)}")
+
+
+def _moves_sequence(option: AstNode) -> bool:
+    words = ("restart", "start", "increment", "minvalue", "maxvalue", "cycle")
+    return isinstance(option, nodes.DefElem) and option.defname in words
 
 
 def _create_table(memory: Memory, statement: Statement, node: nodes.CreateStmt) -> Iterator[Operation]:
@@ -161,14 +223,33 @@ def _enum(memory: Memory, statement: Statement, node: nodes.AlterEnumStmt) -> It
     )
 
 
-def _backfill(memory: Memory, statement: Statement, node: nodes.UpdateStmt | nodes.DeleteStmt) -> Iterator[Operation]:
-    table = syntax.table(node.relation)
-    word = "UPDATE" if isinstance(node, nodes.UpdateStmt) else "DELETE"
-    if node.where_clause is None:
-        yield Operation(rule="backfill", statement=statement, does=f"{word} of every row of {show(table)}", table=table)
-    elif memory.strong:
-        does = f"{word} of {show(table)} while the transaction holds {memory.strong}"
-        yield Operation(rule="backfill", statement=statement, does=does, table=table)
+def _backfill(memory: Memory, statement: Statement) -> Iterator[Operation]:
+    for node in syntax.changes(statement.node):
+        table = syntax.table(node.relation)
+        word = type(node).__name__.removesuffix("Stmt").upper()
+        if _of_every_row(node):
+            does = f"{word} of every row of {show(table)}"
+            yield Operation(rule="backfill", statement=statement, does=does, table=table)
+        elif memory.strong:
+            does = f"{word} of {show(table)} while the transaction holds {memory.strong}"
+            yield Operation(rule="backfill", statement=statement, does=does, table=table)
+
+
+def _of_every_row(node: nodes.UpdateStmt | nodes.DeleteStmt | nodes.MergeStmt) -> bool:
+    """Of MERGE: of every row that has a match in a whole table, or of every row that has none."""
+    if not isinstance(node, nodes.MergeStmt):
+        return not syntax.chooses_rows(node.where_clause)
+    parts = node.with_clause.ctes if node.with_clause else []
+    ours = {each.ctename for each in parts if isinstance(each, nodes.CommonTableExpr)}
+    source = node.source_relation
+    whole = isinstance(source, nodes.RangeVar) and source.relname not in ours
+    return any(
+        each.command_type in (pb.CMD_UPDATE, pb.CMD_DELETE)
+        and not syntax.chooses_rows(each.condition)
+        and (whole or each.match_kind == pb.MERGE_WHEN_NOT_MATCHED_BY_SOURCE)
+        for each in node.merge_when_clauses
+        if isinstance(each, nodes.MergeWhenClause)
+    )
 
 
 def _block(memory: Memory, source: Source, statement: Statement) -> Iterator[Operation]:

@@ -7,7 +7,7 @@ import io
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import ModuleType
 
@@ -20,22 +20,30 @@ def offline_sql(path: Path) -> Source:
     Raises:
         Unreadable: it is no revision, or `upgrade()` wants a database.
     """
-    from alembic.migration import MigrationContext
+    from alembic.config import Config
     from alembic.operations import Operations
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
 
-    module = _load(path)
     output = _Output(path)
-    context = MigrationContext.configure(
-        dialect_name="postgresql",
-        opts={"as_sql": True, "output_buffer": output, "literal_binds": True, "transaction_per_migration": True},
-    )
-    try:
-        # the buffer must know the line of upgrade() from which each statement comes, so it is called from here
-        with Operations.context(context), context.begin_transaction(_per_migration=True):
-            module.upgrade()
-    except Exception as error:  # anything may go wrong in somebody's upgrade(): it is told, and the next file is read
-        hint = "offline SQL cannot be made of a revision that reads the database; lint its SQL instead"
-        raise Unreadable(Problem(str(path), _line(path, error), f"upgrade() failed: {_text(error)}", hint)) from error
+    # what `from alembic import context` answers to: a revision may ask it whether it is offline
+    answering = EnvironmentContext(Config(), ScriptDirectory(path.parent), as_sql=True)
+    # what it prints is no result of lint
+    with answering as environment, redirect_stdout(sys.stderr):
+        environment.configure(
+            dialect_name="postgresql", output_buffer=output, literal_binds=True, transaction_per_migration=True
+        )
+        context = environment.get_context()
+        module = _load(path)
+        try:
+            # the buffer must know the line of upgrade() from which each statement comes, so it is called from here
+            with Operations.context(context), context.begin_transaction(_per_migration=True):
+                module.upgrade()
+        # anything may go wrong in somebody's upgrade(), sys.exit() too: it is told, and the next file is read
+        except (Exception, SystemExit) as error:
+            failed = f"upgrade() failed: {_text(error)}"
+            hint = "offline SQL cannot be made of a revision that reads the database; lint its SQL instead"
+            raise Unreadable(Problem(str(path), _line(path, error), failed, hint)) from error
     return Source(file=str(path), sql=output.getvalue(), marks=tuple(output.marks))
 
 
@@ -69,7 +77,7 @@ def _load(path: Path) -> ModuleType:
     try:
         with _importable(Path.cwd()):
             spec.loader.exec_module(module)
-    except Exception as error:  # whatever somebody's module raises
+    except (Exception, SystemExit) as error:  # whatever somebody's module raises
         raise Unreadable(
             Problem(str(path), _line(path, error), f"cannot be imported: {_text(error)}", "run lint where alembic runs")
         ) from error
@@ -90,7 +98,7 @@ def _importable(folder: Path) -> Iterator[None]:
         sys.dont_write_bytecode = before
 
 
-def _line(path: Path, error: Exception) -> int:
+def _line(path: Path, error: BaseException) -> int:
     if isinstance(error, SyntaxError):
         return error.lineno or 1
     lines = [
@@ -99,5 +107,5 @@ def _line(path: Path, error: Exception) -> int:
     return lines[-1] or 1 if lines else 1
 
 
-def _text(error: Exception) -> str:
+def _text(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}".rstrip(": ")

@@ -525,6 +525,16 @@ RULES: tuple[Rule, ...] = (
         squawk=("ban-disable-trigger", "ban-drop-trigger"),
     ),
     Rule(
+        name="create_trigger",
+        operation="create a trigger",
+        advice="test it with the statements of the running release; `sql` with its undo keeps it in the history",
+        kinds=("sql",),
+        level=Level.WARNING,
+        lock=SRX,
+        work=Work.CATALOG,
+        breaks="what it does or refuses, it does to statements of code that runs as well",
+    ),
+    Rule(
         name="row_security",
         operation="change row security or a policy",
         advice="test it with the role of the running release; `sql` with its undo keeps it in the history",
@@ -600,7 +610,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         name="drop_object",
-        operation="drop a view, function, sequence, schema, rule or extension",
+        operation="drop a view, function, sequence, schema, rule or extension, or all that a role owns",
         advice="when no release uses it: rename it first and wait, or `sql` at contract with its undo",
         kinds=("sql",),
         lock=AX,
@@ -679,7 +689,7 @@ RULES: tuple[Rule, ...] = (
     # data, and how a migration is written
     Rule(
         name="backfill",
-        operation="UPDATE or DELETE of a whole table, or after DDL in one transaction",
+        operation="UPDATE, DELETE or MERGE of a whole table, also in WITH, or after DDL in one transaction",
         advice="a kind with `up:` fills rows in throttled batches that can be resumed",
         kinds=("add_column", "set_not_null"),
         lock=RX,

@@ -170,6 +170,25 @@ def _plpgsql(part: Any) -> Iterator[tuple[str, Any]]:
 # pieces of the tree
 
 
+def changes(node: AstNode | None) -> Iterator[nodes.UpdateStmt | nodes.DeleteStmt | nodes.MergeStmt]:
+    """What in a statement changes rows that are there, its WITH included."""
+    match node:
+        case nodes.CopyStmt(query=query):
+            yield from changes(query)
+        case nodes.SelectStmt() | nodes.InsertStmt() | nodes.UpdateStmt() | nodes.DeleteStmt() | nodes.MergeStmt():
+            for each in node.with_clause.ctes if node.with_clause else ():
+                assert isinstance(each, nodes.CommonTableExpr)
+                yield from changes(each.ctequery)
+            if isinstance(node, nodes.UpdateStmt | nodes.DeleteStmt | nodes.MergeStmt):
+                yield node
+
+
+def chooses_rows(condition: AstNode | None) -> bool:
+    """Whether a condition looks at the row at all: of `WHERE true` or none, every row is meant."""
+    reads = (pb.ColumnRef, pb.SubLink, pb.CurrentOfExpr)
+    return condition is not None and any(True for kind in reads for _ in postgast.find_nodes(_message(condition), kind))
+
+
 def table(relation: nodes.RangeVar | None) -> Table:
     """The table that a statement names, without a schema where it gives none."""
     assert relation is not None

@@ -194,6 +194,32 @@ def test_a_value_that_fills_nulls_is_computed_for_nulls_alone(people: CommandLin
     assert [each["key"] for each in found["compute age for every row without"]["failures"]] == ["id=3"]
 
 
+@pytest.mark.matrix
+def test_a_row_that_a_check_lets_nobody_update_is_found_where_the_backfill_has_to(people: CommandLine) -> None:
+    people.database.execute("ALTER TABLE people ADD CONSTRAINT of_age CHECK (age > 0 OR code = 'c') NOT VALID")
+    rename = {"kind": "rename_column", "from": "group", "to": "team"}
+    code, found = told(people, rename)
+    assert (code, [each["keys"] for each in found.values()]) == (3, [["id=2"]])
+    assert 'warning: check "of_age" of "public.people" is NOT VALID' in people("plan", "checked").stdout
+    assert (
+        'row id=2: new row for relation "people" violates check'
+        in people("advance", "checked", "--to", "backfill").stderr
+    )
+    # no batch touches a row whose new column is null as the old one is
+    people.succeed("abort", "checked")
+    people.database.execute(
+        'ALTER TABLE people DROP CONSTRAINT of_age; UPDATE people SET "group" = NULL WHERE id = 2;'
+        "ALTER TABLE people ADD CONSTRAINT of_age CHECK (age > 0 OR code = 'c') NOT VALID"
+    )
+    assert told(people, rename) == (0, {})
+
+
+def test_a_check_that_a_filled_null_no_longer_breaks_stops_nothing(people: CommandLine) -> None:
+    people.database.execute("ALTER TABLE people ADD CHECK (age IS NOT NULL) NOT VALID")
+    assert told(people, {"kind": "set_not_null", "column": "age", "up": "1"}) == (0, {})
+    people.advance("constrain", "checked")
+
+
 def test_a_plan_against_which_no_row_stands_is_fine(people: CommandLine) -> None:
     assert told(people, {"kind": "rename_column", "from": "name", "to": "called"}) == (0, {})
 
@@ -202,9 +228,9 @@ def test_a_table_that_is_locked_is_not_waited_for(people: CommandLine) -> None:
     written(people, SHARE)
     settings = Settings(database_url=people.database.dsn, plans=people.folder / "plans", lock_timeout_ms=50)
     context = Context(settings, Reporter())
-    program, _ = make_program(context, load_plan(context, "checked"))
+    program, catalog = make_program(context, load_plan(context, "checked"))
     with holding(people.database, "LOCK TABLE people"), pytest.raises(LockNotObtained):
-        check_data(context, program)
+        check_data(context, program, catalog)
 
 
 def test_a_look_for_duplicates_that_takes_too_long_is_cut_short_and_stops_nothing(people: CommandLine) -> None:
@@ -216,8 +242,8 @@ def test_a_look_for_duplicates_that_takes_too_long_is_cut_short_and_stops_nothin
     written(people, index, SHARE)
     settings = Settings(database_url=people.database.dsn, plans=people.folder / "plans", duplicates_s=0.1)
     context = Context(settings, Reporter())
-    program, _ = make_program(context, load_plan(context, "checked"))
-    found = {each.title: each for each in check_data(context, program)}
+    program, catalog = make_program(context, load_plan(context, "checked"))
+    found = {each.title: each for each in check_data(context, program, catalog)}
     cut = found["look for duplicates that one_age forbids"]
     assert (cut.stops, (cut.unforeseen or "").partition(";")[0]) == (False, "cut short after 0.1 s")
     assert found["compute share for every row"].stops
@@ -242,5 +268,5 @@ def test_ctrl_c_ends_it_and_what_the_server_computes(people: CommandLine, start_
 def test_no_row_of_an_example_stands_against_it(folder: Path, database: Database) -> None:
     database.execute(SQL((folder / "schema.sql").read_text(encoding="utf-8")))
     plan = parse((folder / "plan.yaml").read_text(encoding="utf-8"), "plan")
-    program, _ = make_program(context_of(database), plan)
-    assert [each for each in check_data(context_of(database), program) if each.stops] == []
+    program, catalog = make_program(context_of(database), plan)
+    assert [each for each in check_data(context_of(database), program, catalog) if each.stops] == []

@@ -21,6 +21,7 @@ CREATE TABLE users (
 COMMENT ON CONSTRAINT users_age_check ON users IS '100% sure';
 INSERT INTO users SELECT n, 'user' || n, 30, 'BR', 'Rio', 1 FROM generate_series(1, 10) n;
 CREATE TABLE keyed (id int PRIMARY KEY, other int NOT NULL);
+CREATE UNLOGGED TABLE fleeting (id int PRIMARY KEY, note text);
 """
 
 Plan = Callable[..., Migration]
@@ -56,6 +57,8 @@ def refused(migration: Migration) -> str:
 CHECK = "kind: add_check, name: new"
 KEY = "kind: add_foreign_key, name: new"
 CITY = f"{KEY}, columns: [country, city], references: {{table: cities}}"
+NEW_TABLE = "kind: create_table, columns: {id: {type: int}}, foreign_keys: [{columns: [id], references: fleeting}]"
+EXTRACT = "kind: extract_table, columns: [note], to: notes, key: {id: id}"
 DROP = "kind: drop_constraint"
 REFUSED = [
     ("users", f"{CHECK}, check: aeg > 0", 'check "new" cannot be made: column "aeg" does not exist'),
@@ -73,6 +76,9 @@ REFUSED = [
         "no unique constraint matching",
     ),
     ("users", f"{KEY}, columns: [email], references: {{table: cities, columns: [tax]}}", "incompatible types"),
+    ("keyed", f"{KEY}, columns: [other], references: {{table: fleeting}}", 'table "public.fleeting" is unlogged'),
+    ("notes", NEW_TABLE, "public.fleeting is unlogged, and the new table is not"),
+    ("fleeting", f"{EXTRACT}, foreign_key: {{}}", "is unlogged: no foreign key of"),
     ("users", f"{DROP}, name: users_agecheck", 'did you mean "users_age_check"?'),
     ("keyed", f"{DROP}, name: keyed_pkey", '"keyed_pkey" is the primary key of "public.keyed"'),
     ("users", f"{DROP}, name: users_email_key, when: expand", "ON CONFLICT of older code needs it"),
@@ -332,6 +338,13 @@ def test_a_foreign_key_without_an_index_is_warned_of(plan: Plan, database: Datab
     assert warned(CITY, "kind: create_index, name: i, columns: [city, country], where: age > 1")
     database.execute("CREATE INDEX ON users (country, city)")
     assert not warned(CITY)
+
+
+def test_columns_that_move_from_an_unlogged_table_to_one_that_is_not_are_warned_of(plan: Plan) -> None:
+    _, program, _ = preview(plan(EXTRACT, table="fleeting").context, "constraints")
+    assert any(
+        warning.startswith('"public.fleeting" is unlogged, and "public.notes" is not') for warning in program.warnings
+    )
 
 
 def test_a_run_takes_the_table_that_a_new_key_refers_to(plan: Plan) -> None:

@@ -80,6 +80,10 @@ def test_a_column_goes_with_hostile_names_around_it(users: Database, tmp_path: P
         ),
         ("CREATE VIEW faxes AS SELECT fax FROM users", 'view "public.faxes" names column "fax"'),
         (
+            "CREATE SEQUENCE numbers OWNED BY users.fax; CREATE TABLE calls (n int DEFAULT nextval('numbers'))",
+            'uses sequence "public.numbers", which goes with column "fax"',
+        ),
+        (
             "CREATE TABLE f (a text, b text, UNIQUE (a, b)); ALTER TABLE users DROP COLUMN city, ADD city text,"
             "ADD CONSTRAINT full_key FOREIGN KEY (fax, city) REFERENCES f (a, b) MATCH FULL NOT VALID",
             'foreign key "full_key" (MATCH FULL) refuses',

@@ -555,6 +555,12 @@ def test_what_is_about_the_columns_alone_comes_along(create_database: CreateData
             "",
             'PUBLIC may create triggers on "public.users"',
         ),
+        (
+            "id int PRIMARY KEY, bio text, face text); ALTER TABLE users REPLICA IDENTITY NOTHING;"
+            " CREATE PUBLICATION news FOR TABLE users; CREATE TABLE other (a int",
+            "",
+            '"public.users" has no replica identity, and "news" publishes updates',
+        ),
         ("id int PRIMARY KEY, bio text CHECK (bio IS DISTINCT FROM NULL), face text", "", "refuses the rows of newer"),
         ("id int PRIMARY KEY, bio text, face text); CREATE TABLE profiles (a int", "", "already a relation or a type"),
         (

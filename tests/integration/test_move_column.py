@@ -208,8 +208,8 @@ def test_contract_drops_no_value_that_came_before_the_drop_and_has_no_row_there(
 def test_a_value_without_a_row_there_is_foreseen(create_database: CreateDatabase) -> None:
     database = create_database()
     database.execute(SQL(TABLES + "DELETE FROM profiles WHERE user_id > 1"))
-    program, _ = make_program(context_of(database), parse(PLAN, "plan"))
-    [finding] = [each for each in check_data(context_of(database), program) if not each.silent]
+    program, catalog = make_program(context_of(database), parse(PLAN, "plan"))
+    [finding] = [each for each in check_data(context_of(database), program, catalog) if not each.silent]
     assert (finding.stops, finding.title, finding.keys) == (
         True,
         "look for values that have no row in profiles",

@@ -388,8 +388,8 @@ def test_what_partitions_stand_against_is_refused(
 def test_all_partitions_of_either_table_are_locked(create_database: CreateDatabase) -> None:
     database = create_database()
     database.execute(SQL(KINDS["between"]))
-    program, _ = make_program(context_of(database), parse(plan("between"), "plan"))
-    assert [each for each in check_data(context_of(database), program) if not each.silent] == []
+    program, catalog = make_program(context_of(database), parse(plan("between"), "plan"))
+    assert [each for each in check_data(context_of(database), program, catalog) if not each.silent] == []
     steps = [each for placed in program.steps for each in (placed.step, *placed.step.undo)]
     assert {lock.reach for step in steps for lock in step.locks} == {"tree"}
     [drop] = [step for step in steps if isinstance(step, Statement) and step.title.startswith("drop bio, face, the tr")]

@@ -290,6 +290,46 @@ def test_a_foreign_key_into_a_table_of_somebody_else_is_refused(cli: CommandLine
     ) in said.stderr
 
 
+@pytest.mark.matrix
+@pytest.mark.parametrize(
+    ("sql", "table"),
+    [
+        ("CREATE PUBLICATION news FOR TABLE users", "users"),
+        ("ALTER TABLE users ADD PRIMARY KEY (id) DEFERRABLE; CREATE PUBLICATION news FOR ALL TABLES", "users"),
+        (
+            "ALTER TABLE users ADD PRIMARY KEY (id), REPLICA IDENTITY NOTHING;"
+            "CREATE PUBLICATION news FOR TABLE users WITH (publish = 'update')",
+            "users",
+        ),
+        (
+            "ALTER TABLE users RENAME TO users_1; CREATE TABLE users (LIKE users_1) PARTITION BY RANGE (id);"
+            "ALTER TABLE users ATTACH PARTITION users_1 DEFAULT; ALTER TABLE users REPLICA IDENTITY FULL;"
+            "CREATE PUBLICATION news FOR TABLE users WITH (publish_via_partition_root)",
+            "users_1",
+        ),
+        ("ALTER TABLE users REPLICA IDENTITY FULL; CREATE PUBLICATION news FOR TABLE users", None),
+        (
+            "CREATE UNIQUE INDEX once ON users (id); ALTER TABLE users REPLICA IDENTITY USING INDEX once;"
+            "CREATE PUBLICATION news FOR TABLE users",
+            None,
+        ),
+        ("CREATE PUBLICATION news FOR TABLE users WITH (publish = 'insert, delete')", None),
+        ("ALTER TABLE users SET UNLOGGED; CREATE PUBLICATION news FOR ALL TABLES", None),
+    ],
+)
+def test_batches_are_refused_where_a_publication_lets_nobody_update(
+    sql: LiteralString, table: str | None, cli: CommandLine
+) -> None:
+    cli.database.execute("ALTER TABLE users ALTER id DROP IDENTITY, DROP CONSTRAINT users_pkey;" + sql)
+    if table is None:
+        cli.database.execute("UPDATE users SET city = city")
+        cli.succeed("plan", "rename-email")
+    else:
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+            cli.database.execute("UPDATE users SET city = city")
+        assert f'"public.{table}" has no replica identity, and "news" publishes updates' in refused(cli)
+
+
 # several plans, several changes
 
 

@@ -16,7 +16,7 @@ from orchestrator.errors import OrchestratorError, UsageError
 from orchestrator.lint import entries, lint, show
 from orchestrator.lint.judge import Finding, Known, judge
 from orchestrator.lint.operations import operations
-from orchestrator.lint.rules import Level
+from orchestrator.lint.rules import BY_NAME, Level
 from orchestrator.lint.source import Source
 from orchestrator.lint.squawk import LintUnavailable
 from orchestrator.lint.syntax import statements
@@ -87,6 +87,26 @@ OPERATIONS = {
     "ALTER TYPE e RENAME VALUE 'x' TO 'y'": "rename_enum_value",
     "UPDATE t SET c = 1": "backfill",
     "UPDATE t SET c = 1 WHERE id = 1": "",
+    "DELETE FROM t WHERE 1 = 1": "backfill",
+    "WITH x AS (UPDATE t SET c = 1 RETURNING c) SELECT c FROM x": "backfill",
+    "MERGE INTO t USING u ON t.id = u.id WHEN MATCHED THEN UPDATE SET c = 1": "backfill",
+    "MERGE INTO t USING u ON t.id = u.id WHEN MATCHED AND t.c IS NULL THEN UPDATE SET c = 1": "",
+    "MERGE INTO t USING (VALUES (1)) AS u (id) ON t.id = u.id WHEN MATCHED THEN DELETE": "",
+    "MERGE INTO t USING (VALUES (1)) AS u (id) ON t.id = u.id WHEN NOT MATCHED BY SOURCE THEN DELETE": "backfill",
+    "ALTER TABLE ALL IN TABLESPACE a SET TABLESPACE b": "rewrite_table",
+    "CREATE TRIGGER g BEFORE INSERT ON t EXECUTE FUNCTION f()": "create_trigger",
+    "CREATE POLICY p ON t USING (true)": "row_security",
+    "DROP OWNED BY bob": "drop_object",
+    "ALTER SEQUENCE s RESTART": "alter_sequence",
+    "ALTER SEQUENCE s OWNED BY t.c": "",
+    "REVOKE SELECT ON t FROM bob": "revoke",
+    "REVOKE sellers FROM bob": "revoke",
+    "CREATE OR REPLACE VIEW v AS SELECT 1": "replace_code",
+    "CREATE OR REPLACE FUNCTION f() RETURNS int RETURN 1": "replace_code",
+    "ALTER FUNCTION f STABLE": "replace_code",
+    "ALTER VIEW v SET (security_barrier)": "replace_code",
+    "ALTER ROLE bob SET work_mem = 1": "alter_settings",
+    "ALTER EXTENSION citext UPDATE": "alter_settings",
     "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN DROP TABLE t; END $$": "",
     "SELECT 1": "",
 }
@@ -95,6 +115,42 @@ OPERATIONS = {
 @pytest.mark.parametrize(("sql", "rule"), OPERATIONS.items(), ids=list(OPERATIONS))
 def test_each_statement_is_the_operation_that_it_is(sql: str, rule: str, lint_sql: LintSql) -> None:
     assert [each for _, each in found(lint_sql(sql))] == [rule] * bool(rule)
+
+
+OTHERS = {
+    "short_key": "CREATE TABLE n (id int PRIMARY KEY)",
+    "type_choice": "CREATE TABLE n (at timestamp)",
+    "replace_index": "DROP INDEX CONCURRENTLY i; CREATE INDEX CONCURRENTLY i ON t (c)",
+    "validate_in_transaction": "BEGIN; ALTER TABLE t DROP COLUMN d; ALTER TABLE t VALIDATE CONSTRAINT x; COMMIT",
+    "concurrently_in_transaction": "BEGIN; VACUUM t; COMMIT",
+    "opaque": "DO LANGUAGE plpython3u 'pass'",
+    "timeouts": "ALTER TABLE t DROP COLUMN c",
+    "robust": "ALTER TABLE t DROP COLUMN c",
+    "alter_identity": "ALTER TABLE t ALTER c DROP IDENTITY",
+    "alter_generated_expression": "ALTER TABLE t ALTER c SET EXPRESSION AS (1)",
+    "drop_generated_expression": "ALTER TABLE t ALTER c DROP EXPRESSION",
+    "alter_constraint": "ALTER TABLE t ALTER CONSTRAINT x DEFERRABLE",
+    "trigger": "ALTER TABLE t DISABLE TRIGGER ALL",
+    "replica_identity": "ALTER TABLE t REPLICA IDENTITY FULL",
+    "composite_type": "ALTER TYPE t ADD ATTRIBUTE c int",
+    "domain_constraint": "ALTER DOMAIN d ADD CHECK (value > 0)",
+    "rename_object": "ALTER VIEW v RENAME TO w",
+    "drop_database": "DROP DATABASE d",
+    "names": f"SELECT 1 AS {'a' * 64}",
+    "duplicate_assignment": "UPDATE t SET c = 1, c = 2 WHERE id = 1",
+    "add_column_domain": "ALTER TABLE t ADD COLUMN c app.d",
+    "unused_ignore": "SELECT 1; -- squawk-ignore no-such-rule\nSELECT 2",
+    "transactions": "BEGIN",
+}
+
+
+def test_lint_finds_every_operation_of_the_table(lint_sql: LintSql) -> None:
+    # the first takes a database, the other a squawk that is not here
+    unseen = {"foreign_key_type", "other"}
+    sql = ";\n".join(statement for statement in [*OPERATIONS, *OTHERS.values()] if statement)
+    report = lint_sql(sql, exclude=())
+    seen = {each.rule for each in report.findings} | {each.rule for each in report.dismissed}
+    assert set(BY_NAME) - seen == unseen
 
 
 # what stands before in the file
@@ -113,6 +169,11 @@ HARMLESS = {
     ),
     "some rows of two tables": "BEGIN; UPDATE t SET c = 1 WHERE id = 1; UPDATE u SET c = 2 WHERE id = 2; COMMIT;",
     "CONCURRENTLY after COMMIT": "BEGIN; SELECT 1; COMMIT; CREATE INDEX CONCURRENTLY i ON t (c);",
+    "privileges on what this file creates": (
+        "CREATE FUNCTION f() RETURNS int RETURN 1; REVOKE ALL ON FUNCTION f FROM public;"
+        "CREATE SEQUENCE s; REVOKE ALL ON s FROM public; ALTER SEQUENCE s RESTART 5;"
+        "CREATE TABLE t (c int); REVOKE ALL ON t FROM public;"
+    ),
     "a type of this file": "CREATE TYPE e AS ENUM ('a'); ALTER TYPE e RENAME VALUE 'a' TO 'b';",
 }
 
@@ -384,9 +445,17 @@ def test_a_revision_is_read_as_its_offline_sql_with_the_lines_of_the_file(tmp_pa
     assert found(report) == [(12, "set_not_null"), (15, "concurrently_in_transaction")]
 
 
+def test_a_revision_may_ask_whether_it_is_offline_and_print(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ask = "from alembic import context; print('asked')"
+    drop = 'context.is_offline_mode() and op.drop_column("users", "email")'
+    assert found(lint([write_revision(tmp_path, ask, drop)], None, exclude=HABITS)) == [(11, "drop_column")]
+    assert capsys.readouterr().out == ""
+
+
 UNREADABLE_REVISIONS = {
     'op.get_bind().execute(sa.text("SELECT 1")).scalar()': (10, "upgrade() failed: AttributeError"),
     "raise RuntimeError('no')": (10, "upgrade() failed: RuntimeError: no"),
+    "raise SystemExit": (10, "upgrade() failed: SystemExit"),
     "if True": (10, "cannot be imported: SyntaxError"),
     'op.execute("SELEC 1")': (10, "syntax error"),
 }
