@@ -201,7 +201,9 @@ def _conflicts(changes: Sequence[Change], catalog: Catalog) -> Iterable[Refusal]
                     f'"{other}" is the other table of {change.kind}, and the matter of another change of this plan',
                     "make two plans of it, one after the other",
                 )
-    changed = {catalog.table(change.table).table: change.touches for change in changes}
+    changed: dict[Table, set[str]] = {}
+    for change in changes:
+        changed.setdefault(catalog.table(change.table).table, set()).update(change.touches)
     taking_part = changed.keys() | {catalog.table(name).table for change in changes for name in change.others}
     for change in changes:
         facts = catalog.table(change.table)

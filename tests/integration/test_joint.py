@@ -143,7 +143,7 @@ def test_foreign_keys_go_by_themselves_before_their_columns(database: Database) 
     "changes",
     [
         (retyped("users", "id"), retyped("orders", "user_id", up="user_id + 0", down="user_id::int")),
-        (retyped("users", "id"), retyped("orders", "user_id", to="customer")),
+        (retyped("users", "id"), retyped("orders", "user_id", to="customer"), renamed("orders", "id", "key")),
         (retyped("users", "id"), renamed("orders", "user_id", "customer")),
         (retyped("users", "id", type="numeric"), retyped("orders", "user_id")),
     ],
