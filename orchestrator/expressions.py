@@ -74,6 +74,17 @@ def once(facts: TableFacts, questions: Iterable[Computed]) -> Iterator[str]:
             )
 
 
+def empty(facts: TableFacts, questions: Iterable[Computed]) -> Iterator[Refusal]:
+    """A null fills nothing: each row would be found to lack its value for ever."""
+    for question in questions:
+        answer = facts.answers.get(question)
+        if isinstance(answer, Expression) and answer.null:
+            yield (
+                f'"{question.expression}" gives null, whatever the row: it fills nothing in "{question.column}"',
+                "write an expression that gives a value, or leave it out of the plan",
+            )
+
+
 def circular(
     facts: TableFacts, questions: Iterable[Computed], forbidden: Sequence[str], what: str
 ) -> Iterator[Refusal]:

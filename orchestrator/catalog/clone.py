@@ -66,6 +66,7 @@ INDEX = SQL("CREATE INDEX ON {clone} (({expression}\n))")
 ONE_EXPRESSION = SQL("EXPLAIN SELECT ({expression}\n) FROM {clone} AS new")
 UNTYPED = SQL("EXPLAIN SELECT ({expression}\n) FROM {clone} AS new UNION ALL SELECT CAST(NULL AS pg_catalog.{type})")
 LITERAL = SQL("CAST(({}\n) AS {})")
+IS_NULL = SQL("SELECT ({}) IS NOT DISTINCT FROM NULL")
 NOT_IMMUTABLE = "42P17"
 PARSED = "orchestrator_expression"
 CAST = SQL("CAST({} AS {})")
@@ -221,8 +222,20 @@ def _expression(connection: Connection, question: Computed | Cast | Relabel, sea
         comparison=assigned["comparison"],
         reads=tuple(row["name"] for row in reads),
         immutable=immutable,
+        null=immutable and not reads and _is_null(connection, sql),
         uses=replace(found, schemas=tuple(dict.fromkeys((*found.schemas, *assigned["schemas"])))),
     )
+
+
+def _is_null(connection: Connection, sql: str) -> bool:
+    nested = connection.begin_nested()
+    try:
+        return bool(scalar(connection, text(IS_NULL.format(catalog_sql(sql)))))
+    except DBAPIError:
+        # whoever looks at the rows is told that it fails on each of them
+        return False
+    finally:
+        nested.rollback()
 
 
 def _converted(column: str, source: RowMapping, target: RowMapping) -> Composable:

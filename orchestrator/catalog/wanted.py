@@ -267,6 +267,8 @@ class Expression:
     """Columns of the row that it reads."""
     immutable: bool
     """Whether it gives the same value whenever, and whoever computes it."""
+    null: bool
+    """Whether it is null, whatever the row."""
     uses: Uses = Uses()
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from orchestrator.catalog import Catalog, TableFacts
 from orchestrator.catalog.wanted import AddedColumn, Computed, DefaultOf, DefaultValue, Expression, OfNulls, Wanted
 from orchestrator.changes import Change, reads_of
-from orchestrator.expressions import circular, once, rejected, remade, unstable, value
+from orchestrator.expressions import circular, empty, once, rejected, remade, unstable, value
 from orchestrator.succession import (
     Refusal,
     batch_refusals,
@@ -256,6 +256,7 @@ class AddColumn(Change):
         yield from rejected(facts, self.wanted.questions)
         for name in self.down:
             facts.column(name)
+        yield from empty(facts, self._up)
         yield from circular(facts, self._up, [self.column], "up")
         yield from circular(facts, self._down, list(self.down), "down")
         answers = [facts.answers.get(each) for each in self._up]

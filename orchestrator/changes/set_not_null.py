@@ -10,7 +10,7 @@ from pydantic import Field
 from orchestrator.catalog import Catalog, TableFacts
 from orchestrator.catalog.wanted import Computed, NotNullProof, Wanted
 from orchestrator.changes import Change, reads_of
-from orchestrator.expressions import circular, once, rejected, value
+from orchestrator.expressions import circular, empty, once, rejected, value
 from orchestrator.succession import (
     Refusal,
     batch_refusals,
@@ -93,6 +93,7 @@ class SetNotNull(Change):
         yield from sync_refusals(facts, sync_of(facts, plan))
         yield from batch_refusals(catalog, facts, fires=self._referring(facts))
         yield from rejected(facts, self._fills)
+        yield from empty(facts, self._fills)
         yield from circular(facts, self._fills, [self.column], "up")
         if column.generated:
             yield (

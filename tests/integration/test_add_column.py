@@ -180,6 +180,7 @@ def test_a_generated_column_is_virtual_or_refused(users: Database, tmp_path: Pat
         ("type: text\n    down: {first: extra}", "has down without up"),
         ("type: text\n    up: \"'x'\"\n    down: {first: extra}", "reads no column"),
         ("type: text\n    up: first || now()", "is not immutable"),
+        ("type: int\n    up: nullif(length('x'), 1)", "gives null, whatever the row: it fills nothing in"),
         ("type: int\n    default: first", "cannot use column reference in DEFAULT expression"),
         ("type: int\n    default: \"'many'\"", 'invalid input syntax for type integer: "many"'),
         ("type: int\n    default: (SELECT 1)", "cannot use subquery in DEFAULT expression"),

@@ -87,6 +87,7 @@ def test_the_run_can_be_refreshed_after_not_null_is_there(users: Database, tmp_p
     [
         (REQUIRE.replace("city", "id"), "is NOT NULL already"),
         (FILLED.format(up="city || 'x'"), 'reads "city"'),
+        (FILLED.format(up="NULL::text"), '"NULL::text" gives null, whatever the row: it fills nothing in "city"'),
         (FILLED.format(up="cty"), 'column "cty" does not exist'),
         (FILLED.format(up="(SELECT 'x')"), "cannot use subquery"),
     ],
