@@ -432,6 +432,10 @@ class TableFacts:
     """What computes something when a row is written, and a function of somebody else's that it calls."""
     comment: str | None = None
     publications: tuple[str, ...] = ()
+    publications_of_all: tuple[str, ...] = ()
+    """Those of them that take in every table by themselves."""
+    publications_of_schema: tuple[str, ...] = ()
+    """Those of them that take in every table of its schema."""
     unidentified: tuple[tuple[str, str], ...] = ()
     """The table, or partitions of it, without replica identity, each with a publication of its updates, which fail."""
     writers: tuple[str | None, ...] = ()

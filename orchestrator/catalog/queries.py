@@ -621,7 +621,10 @@ WHERE t.tgrelid = ANY (%(tree)s::oid[]) AND t.tgparentid = 0 AND NOT t.tgisinter
 """
 
 PUBLICATIONS = """
-SELECT DISTINCT p.pubname FROM pg_publication_tables t JOIN pg_publication p USING (pubname)
+SELECT DISTINCT p.pubname, p.puballtables AS every,
+       NOT p.puballtables AND NOT EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = p.oid
+         AND r.prrelid = ANY (%(tree)s::oid[])) AS by_schema
+FROM pg_publication_tables t JOIN pg_publication p USING (pubname)
 JOIN pg_namespace n ON n.nspname = t.schemaname JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
 WHERE c.oid = ANY (%(tree)s::oid[]) ORDER BY 1
 """
