@@ -19,7 +19,7 @@ from orchestrator.program import load_deltas
 from orchestrator.succession import dependent_refusals, table_refusals
 from orchestrator.unfolding import unfolded
 from phases.constrain import proof_of
-from phases.delta import Delta, ForeignKey, Index, NewColumn, Statistics, Table, UniqueKey
+from phases.delta import Delta, ForeignKey, Grant, Index, NewColumn, Statistics, Table, UniqueKey
 from phases.names import ahead, truncating
 from phases.step import Phase
 
@@ -258,7 +258,8 @@ def _differences(before: Delta, now: Delta, phase: Phase) -> Iterator[str]:
     for old, new in zip(before.partitionings, now.partitionings, strict=True):
         for part, word in _LIKENESS.items():
             was, is_ = (
-                value if isinstance(value, tuple) else (value,) for value in (getattr(old, part), getattr(new, part))
+                value if isinstance(value, tuple) else () if value is None else (value,)
+                for value in (getattr(old, part), getattr(new, part))
             )
             yield from _compared_items(word, was, is_, {}, before.table)
 
@@ -292,15 +293,34 @@ def _details(old: object, new: object) -> str:
     if not (is_dataclass(old) and is_dataclass(new)):
         return ""
     pairs = ((each.name, getattr(old, each.name), getattr(new, each.name)) for each in fields(old))
-    return ": " + ", ".join(f"{name} was {was!r} and is {now!r}" for name, was, now in pairs if was != now)
+    return ": " + ", ".join(f"{name} was {_shown(was)} and is {_shown(now)}" for name, was, now in pairs if was != now)
+
+
+def _shown(value: object) -> str:
+    """A value as an operator reads it."""
+    match value:
+        case None | ():
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case tuple():
+            return f"({', '.join(map(_shown, value))})"
+        case Table(schema=schema, name=name):
+            return f'"{schema}.{name}"'
+        case Grant():
+            grantee = "PUBLIC" if value.grantee is None else value.grantee
+            return f"{value.privilege} of {grantee}{' WITH GRANT OPTION' if value.grantable else ''}"
+        case _ if is_dataclass(value):
+            return f"({', '.join(f'{each.name} {_shown(getattr(value, each.name))}' for each in fields(value))})"
+    return repr(value)
 
 
 def _label(item: object, names: Mapping[str, str]) -> str:
     """The name by which the operator knows it; `names` are the old columns' by the new ones."""
     if isinstance(item, str):
         return names.get(item, item)
-    for attribute in ("old_name", "rename_to", "name", "column"):
+    for attribute in ("old_name", "rename_to", "name", "column", "to", "value"):
         value = getattr(item, attribute, None)
         if value is not None:
             return names.get(value, str(value))
-    return repr(item)
+    return _shown(item)

@@ -252,5 +252,5 @@ def suggestion(word: str, known: Iterable[str]) -> str | None:
 
 def _did_you_mean(word: str, known: Sequence[str], otherwise: str) -> str:
     meant = suggestion(word, known)
-    listing = f"{otherwise}: {', '.join(known)}" if known else "it has none"
+    listing = f"{otherwise}: {', '.join(known)}" if known else "there are none"
     return f'did you mean "{meant}"? {listing}' if meant else listing

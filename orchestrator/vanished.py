@@ -23,7 +23,7 @@ ABSENT = """
 WITH asked AS (
   SELECT relation, pg_catalog.parse_ident(relation) AS parts FROM pg_catalog.unnest(%(relations)s::text[]) AS relation
 )
-SELECT asked.relation, taken.relation AS oid
+SELECT asked.relation, asked.parts[1] AS schema, asked.parts[2] AS name, taken.relation AS oid
 FROM asked LEFT JOIN orchestrator.run_table AS taken
   ON taken.run_id = %(run)s AND taken.table_name = asked.parts[1] || '.' || asked.parts[2]
 WHERE NOT EXISTS (
@@ -76,7 +76,8 @@ def find(connection: Connection, run: Run, rows: Iterable[StepRow]) -> Vanished:
     relations = {lock.relation for undo in undos for lock in undo.locks}
     relations |= {loss.table for undo in undos if isinstance(undo, Statement) for loss in undo.losses}
     found = fetch(connection, ABSENT, {"run": run.id, "relations": sorted(relations)})
-    absent: dict[str, int | None] = {row["relation"]: row["oid"] for row in found}
+    # locks and losses quote them each in their own way
+    absent = {row["relation"]: (Table(row["schema"], row["name"]), row["oid"]) for row in found}
     exchanged = set[str]()
     for delta, made in _exchanged(deltas, relations):
         _require_retired(absent, delta, made)
@@ -85,12 +86,12 @@ def find(connection: Connection, run: Run, rows: Iterable[StepRow]) -> Vanished:
             # it has that name until the undo
             absent.pop(shown(Table(delta.table.schema, made.copy)), None)
     retired = {Table(delta.table.schema, made.retired) for delta in deltas for made in delta.partitionings}
-    for relation, oid in absent.items():
-        triggers = [name for delta in deltas for table, name in _triggers(delta) if shown(table) == relation]
+    for gone, oid in absent.values():
+        triggers = [name for delta in deltas for table, name in _triggers(delta) if table == gone]
         for row in fetch(connection, RENAMED, {"oid": oid, "triggers": triggers}):
             now = Table(row["schema"], row["name"])
             if now not in retired:
-                raise _renamed(run, relation, now)
+                raise _renamed(run, gone, now)
     return Vanished(frozenset(absent), frozenset(exchanged))
 
 
@@ -163,9 +164,9 @@ def _triggers(delta: Delta) -> Iterator[tuple[Table, str]]:
         yield delta.table, made.trigger
 
 
-def _renamed(run: Run, relation: str, now: Table) -> GateClosed:
+def _renamed(run: Run, table: Table, now: Table) -> GateClosed:
     return GateClosed(
-        f"nothing was undone: table {relation} has been renamed by somebody: it is {shown(now)} now",
+        f"nothing was undone: table {shown(table)} has been renamed by somebody: it is {shown(now)} now",
         f"give it its name back (ALTER TABLE {shown(now)} RENAME TO …, or SET SCHEMA …), then: "
         f"orchestrator abort {run.name}",
     )

@@ -197,6 +197,7 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
         "statistics": fetch(connection, queries.STATISTICS, parameters),
     }
     facts = fetch(connection, queries.TABLE, parameters)[0]
+    publications = fetch(connection, queries.PUBLICATIONS, parameters)
     taken = scalar_set(connection, queries.TAKEN_NAMES, {**parameters, "schema": text(Identifier(table.schema))})
     there = [column.name for column in columns]
     successors = Successors()
@@ -272,7 +273,9 @@ def _table(connection: Connection, oid: int, table: Table, *, wanted: Wanted, se
         ),
         writers=tuple(row["rolname"] for row in fetch(connection, queries.WRITERS, parameters)),
         denied=_denied(connection, oid, answered),
-        publications=tuple(row["pubname"] for row in fetch(connection, queries.PUBLICATIONS, parameters)),
+        publications=tuple(row["pubname"] for row in publications),
+        publications_of_all=tuple(row["pubname"] for row in publications if row["every"]),
+        publications_of_schema=tuple(row["pubname"] for row in publications if row["by_schema"]),
         unidentified=tuple(
             (row["name"], row["publication"]) for row in fetch(connection, queries.UNIDENTIFIED, parameters)
         ),
@@ -486,6 +489,7 @@ def _statistics(row: RowMapping, successors: Successors) -> Statistics:
         successor=successors.statistics.get(row["name"]),
         target=row["target"],
         comment=row["comment"],
+        owner=row["owner"],
     )
 
 

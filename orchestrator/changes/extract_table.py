@@ -168,5 +168,12 @@ class ExtractTable(Relocation):
             f'where newer code locks a row of "{target.display}" without writing it, and then the one of '
             f'"{facts.display}", while older code writes that, one of the two may be the victim of a deadlock'
         )
+        beside = facts.publications_of_schema if target.table.schema == facts.table.schema else ()
         for publication in facts.publications:
-            yield f'"{target.display}" is not published by "{publication}": add it there after expand'
+            if publication in (*facts.publications_of_all, *beside):
+                yield (
+                    f'"{target.display}" will be published by "{publication}": make it at the subscribers before '
+                    "expand, or their apply workers stop"
+                )
+            else:
+                yield f'"{target.display}" is not published by "{publication}": add it there after expand'

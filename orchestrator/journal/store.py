@@ -694,8 +694,9 @@ def _take_tables(connection: Connection, run_id: int, table_names: Sequence[str]
         raise TableTaken(table, name)
     try:
         with connection.begin_nested():
+            # one statement: of a failed pipeline psycopg tells the log, which is stderr
             connection.execute(
-                insert(tables.run_table), [{"run_id": run_id, "table_name": name} for name in table_names]
+                insert(tables.run_table).values([{"run_id": run_id, "table_name": name} for name in table_names])
             )
     except IntegrityError as error:
         # just now

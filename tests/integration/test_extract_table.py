@@ -519,6 +519,10 @@ def test_what_is_about_the_columns_alone_comes_along(create_database: CreateData
     program, _ = make_program(context_of(before), parse(PLAN, "plan"))
     warning = 'has a constraint like "users_bio_face_key", and ON CONFLICT watches that of one table'
     assert any(warning in each for each in program.warnings)
+    before.execute("CREATE PUBLICATION one FOR TABLE users; CREATE PUBLICATION every FOR ALL TABLES")
+    warnings = make_program(context_of(before), parse(PLAN, "plan"))[0].warnings
+    assert '"public.profiles" is not published by "one": add it there after expand' in warnings
+    assert any('"public.profiles" will be published by "every"' in each for each in warnings)
     database, _ = moved(create_database, tmp_path, Phase.CONTRACT, tables=tables)
     twin = create_database(init)
     twin.execute("""

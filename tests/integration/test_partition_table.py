@@ -466,6 +466,10 @@ def test_a_range_without_a_gap_needs_no_default_partition(database: Database, tm
 def test_what_is_added_to_the_table_during_the_run_is_noticed(database: Database, tmp_path: Path) -> None:
     migration = migrated(database, tmp_path)
     migration.advance(to=Phase.BACKFILL)
-    database.execute("ALTER TABLE t ALTER a SET DEFAULT 5")
-    with pytest.raises(CatalogDrifted, match=r'column "a" is different on public\.t: default was None and is'):
+    database.execute("ALTER TABLE t ALTER a SET DEFAULT 5; GRANT SELECT ON t TO PUBLIC; COMMENT ON TABLE t IS 'new'")
+    with pytest.raises(CatalogDrifted) as caught:
         migration.advance(to=Phase.CONSTRAIN)
+    told = caught.value.message
+    assert "column \"a\" is different on public.t: default was none and is '5'" in told
+    assert 'privilege "SELECT of PUBLIC" is new on public.t' in told
+    assert "comment" in told and "None" not in told
