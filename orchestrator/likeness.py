@@ -60,6 +60,7 @@ def likeness(facts: TableFacts, plan: str, made: Partitions) -> Partitioning:
                 columns=each.columns,
                 target=each.target,
                 comment=each.comment,
+                owner=each.owner,
             )
             for each in facts.statistics
         ),
@@ -137,7 +138,7 @@ def _shape_refusals(facts: TableFacts) -> Iterator[Refusal]:
         (shape.subscribed, "is written by a subscription", "take it out of the publication on the other side first"),
         (shape.security_label, "has a security label", "take it off for the time of the run"),
         (
-            not shape.owner_may_create,
+            not facts.owner_may_create,
             f'belongs to "{facts.owner}", who may not create in its schema',
             f'GRANT CREATE ON SCHEMA "{facts.table.schema}" to that role: the partitions will be its own',
         ),

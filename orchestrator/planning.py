@@ -181,11 +181,13 @@ def preview(context: Context, name: str) -> tuple[Plan, Program, Catalog]:
     program, catalog = make_program(context, plan)
     with journal(context) as connection:
         holders = store.holders(connection, program.tables)
-    warnings = (
-        f'run "{holder}" works on table "{table}": until it is finished or undone, advance refuses to start'
+    warnings = tuple(
+        f'run "{holder}" works on table "{table}": until it is finished or undone, advance refuses to start; '
+        "whatever else there is to know is told then"
         for table, holder in holders
     )
-    return plan, replace(program, warnings=(*warnings, *program.warnings)), catalog
+    # they may take a trigger of that run for the application's, and say what to do about it
+    return plan, replace(program, warnings=warnings or program.warnings), catalog
 
 
 def load_plan(context: Context, name: str) -> Plan:

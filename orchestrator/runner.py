@@ -97,21 +97,22 @@ def _start(context: Context, name: str) -> Run:
         plan = load_plan(context, name)
     require_direct(context, name)
     program, _ = make_program(context, plan)
-    for warning in program.warnings:
-        context.reporter.note(f"warning: {warning}")
     with journal(context) as connection:
         try:
             run = store.create(connection, plan, program)
             for reason in (change.overrides for change in plan.changes):
                 if reason is not None:
                     store.add_event(connection, run.id, "unsafe", reason)
-            return run
         except DBAPIError as error:
             if database.sqlstate(error) == "23505":
                 raise RunHeld(
                     f'run "{name}" was started by somebody else just now', f"see: orchestrator status {name}"
                 ) from error
             raise
+    # not before it has the tables: another run's trigger would be told of as the application's
+    for warning in program.warnings:
+        context.reporter.note(f"warning: {warning}")
+    return run
 
 
 def _next_phase(context: Context, run: Run) -> Phase:

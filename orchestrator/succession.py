@@ -585,6 +585,7 @@ class Succession:
             columns=statistics.successor,
             target=statistics.target,
             comment=statistics.comment,
+            owner=statistics.owner,
             old_name=statistics.name,
             rename_to=rename_to,
         )

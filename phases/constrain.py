@@ -227,6 +227,9 @@ def statistics_of(table: Table, statistics: Statistics) -> Iterator[Composable]:
     yield from comment("STATISTICS", name, statistics.comment)
     if statistics.target is not None:
         yield SQL("ALTER STATISTICS {} SET STATISTICS {}").format(name, Literal(statistics.target))
+    if statistics.owner is not None:
+        # last: what our role may do by being a member of the owner does not depend on it
+        yield SQL("ALTER STATISTICS {} OWNER TO {}").format(name, Identifier(statistics.owner))
 
 
 def _set_not_null(delta: Delta, column: str) -> Iterator[Step]:

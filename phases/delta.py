@@ -6,7 +6,7 @@ of them, with the new column names already in place: nobody edits SQL as text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from psycopg.sql import SQL, Identifier
@@ -43,6 +43,8 @@ class NewSequence:
     schema: str
     name: str
     type: str
+    owner: str = field(compare=False)
+    """The table's: no column can own a sequence of another role."""
     grants: tuple[Grant, ...] = ()
 
     @property
@@ -294,6 +296,8 @@ class Statistics:
     columns: str
     target: int | None = None
     comment: str | None = None
+    owner: str | None = field(default=None, compare=False)
+    """None: our role cannot give it to whom the old one belongs."""
     rename_to: NameKept = None
 
 

@@ -14,10 +14,13 @@ from phases.partitions import lock_tree_block, with_trees
 from phases.setting import change
 from phases.sql import catalog_sql, comment, grants, lock, names, qualified, shown, text
 from phases.step import LockMode, Statement, Step
+from phases.take_over import OWN_SEQUENCE
 
 ADD_COLUMN = SQL("ALTER TABLE {table} ADD COLUMN {column} {type}{collation}{default}{not_null}")
 GENERATED = SQL(" GENERATED ALWAYS AS ({expression}) VIRTUAL")
-CREATE_SEQUENCE = SQL("CREATE SEQUENCE {sequence} AS {type} OWNED BY {column}")
+CREATE_SEQUENCE = SQL("CREATE SEQUENCE {sequence} AS {type}")
+# who runs the plan may be another member of the owner's role
+GIVE_SEQUENCE = SQL("ALTER SEQUENCE {sequence} OWNER TO {owner}")
 SET_DEFAULT = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT {default}")
 SET_COLUMN = SQL("ALTER TABLE {table} ALTER COLUMN {column} SET {setting}")
 DROP_COLUMN = SQL("ALTER TABLE {table} DROP COLUMN IF EXISTS {column}")
@@ -155,9 +158,10 @@ def _add(table: Table, column: NewColumn) -> Iterator[Composable]:
     )
     if column.sequence is not None:
         sequence = Identifier(column.sequence.schema, column.sequence.name)
-        owner = Identifier(table.schema, table.name, column.name)
-        yield CREATE_SEQUENCE.format(sequence=sequence, type=catalog_sql(column.sequence.type), column=owner)
+        yield CREATE_SEQUENCE.format(sequence=sequence, type=catalog_sql(column.sequence.type))
         yield from grants(column.sequence.grants, SQL("SEQUENCE {}").format(sequence))
+        yield GIVE_SEQUENCE.format(sequence=sequence, owner=Identifier(column.sequence.owner))
+        yield OWN_SEQUENCE.format(sequence=sequence, column=Identifier(table.schema, table.name, column.name))
     if column.default is not None and column.default_apart:
         yield SET_DEFAULT.format(table=qualified(table), column=name, default=catalog_sql(column.default))
     for setting in settings(column):

@@ -206,6 +206,8 @@ class Statistics:
     successor: str | None
     target: int | None
     comment: str | None
+    owner: str | None
+    """None: our role cannot make another one of that role's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,7 +297,6 @@ class Shape:
     subscribed: bool
     """Whether a subscription writes to it."""
     security_label: bool
-    owner_may_create: bool
     keys_with_options: tuple[str, ...]
     """Indexes of keys that have storage parameters."""
     options: tuple[TableOption, ...]
@@ -383,6 +384,8 @@ class TableFacts:
     """Whether a partition key has an expression."""
     own: tuple[Own, ...] = ()
     owner: str = ""
+    owner_may_create: bool = True
+    """Whether our role may give the owner what it makes in the schema."""
     unlogged: bool = False
     """Whether a crash of the server empties it."""
     row_security: bool = False

@@ -33,6 +33,10 @@ SELECT tree.owned, tree.may_create, c.relkind = 'p' AS partitioned, c.relisparti
          OR (NOT c.relispartition AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid)) AS inherits,
        c.relpersistence = 'u' AS unlogged,
        tree.row_security_applies, c.relrowsecurity AS row_security, pg_get_userbyid(c.relowner) AS owner,
+       -- what it takes to make something its own
+       has_schema_privilege(c.relowner, c.relnamespace, 'CREATE') OR EXISTS (
+         SELECT FROM pg_roles r WHERE r.rolname = current_user AND (r.rolsuper OR r.oid = c.relowner))
+         AS owner_may_create,
        tree.rows, tree.bytes, tree.index_bytes, obj_description(c.oid, 'pg_class') AS comment
 FROM pg_class c, LATERAL (
   SELECT bool_and(pg_has_role(r.relowner, 'USAGE')) AS owned,
@@ -240,7 +244,6 @@ SELECT am.amname AS access_method, ts.spcname AS tablespace, c.relpersistence::t
        EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = c.oid) AS subscribed,
        EXISTS (SELECT FROM pg_seclabel s WHERE s.classoid = 'pg_class'::regclass AND s.objoid = c.oid
                AND s.objsubid = 0) AS security_label,
-       has_schema_privilege(c.relowner, c.relnamespace, 'CREATE') AS owner_may_create,
        ARRAY(SELECT x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
              WHERE i.indrelid = c.oid AND x.reloptions IS NOT NULL
                AND EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.oid AND k.conrelid = c.oid)
@@ -511,6 +514,9 @@ SELECT n.nspname AS schema, s.stxname AS name,
              ORDER BY a.attnum)::text[] AS reads,
        CASE WHEN s.stxstattarget >= 0 THEN s.stxstattarget::int END AS target,
        obj_description(s.oid, 'pg_statistic_ext') AS comment,
+       CASE WHEN EXISTS (SELECT FROM pg_roles r WHERE r.rolname = current_user AND (r.rolsuper OR r.oid = s.stxowner))
+              OR (pg_has_role(s.stxowner, 'USAGE') AND has_schema_privilege(s.stxowner, s.stxnamespace, 'CREATE'))
+            THEN pg_get_userbyid(s.stxowner) END AS owner,
        cardinality(s.stxkeys::int2[]) = 0 AND s.stxexprs IS NOT NULL AS one_expression
 FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
 WHERE s.stxrelid = %(oid)s

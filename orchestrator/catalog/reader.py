@@ -489,6 +489,7 @@ def _statistics(row: RowMapping, successors: Successors) -> Statistics:
         successor=successors.statistics.get(row["name"]),
         target=row["target"],
         comment=row["comment"],
+        owner=row["owner"],
     )
 
 

@@ -165,6 +165,7 @@ class AddColumn(Change):
             schema=facts.table.schema,
             name=wanted if free else names.derived(wanted, plan, facts.display),
             type=facts.column_type(self._added).type,
+            owner=facts.owner,
             # a default counts with the rights of whoever writes. The sequence of an identity goes at contract, and
             # others may come until then; one that stays is for those who may now
             grants=tuple(
@@ -246,6 +247,11 @@ class AddColumn(Change):
         if self.up is not None or self._counts or (isinstance(default, DefaultValue) and default.rewrites):
             yield from sync_refusals(facts, sync_of(facts, plan))
             yield from batch_refusals(catalog, facts)
+        if self._counts and not facts.owner_may_create:
+            yield (
+                f'"{facts.display}" belongs to "{facts.owner}", who may not create in its schema',
+                f'GRANT CREATE ON SCHEMA "{facts.table.schema}" to that role: the sequence will be its own',
+            )
         yield from new_column_refusals(facts, self._added)
         yield from rejected(facts, self.wanted.questions)
         for name in self.down:

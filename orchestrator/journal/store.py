@@ -690,6 +690,8 @@ def add_event(
 def _take_tables(connection: Connection, run_id: int, table_names: Sequence[str]) -> None:
     if not table_names:
         return
+    for table, name in holders(connection, table_names):
+        raise TableTaken(table, name)
     try:
         with connection.begin_nested():
             # one statement: of a failed pipeline psycopg tells the log, which is stderr
@@ -697,6 +699,7 @@ def _take_tables(connection: Connection, run_id: int, table_names: Sequence[str]
                 insert(tables.run_table).values([{"run_id": run_id, "table_name": name} for name in table_names])
             )
     except IntegrityError as error:
+        # just now
         held = holders(connection, table_names)
         table, name = held[0] if held else (", ".join(table_names), "another")
         raise TableTaken(table, name) from error

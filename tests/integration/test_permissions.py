@@ -11,6 +11,10 @@ from tests.fixtures.locks import holding
 from tests.integration.command_line import PHASES, USERS, CommandLine, OpenCommandLine, hint_of
 
 OWNER = SQL("ALTER DATABASE {database} OWNER TO {role}; GRANT CREATE, USAGE ON SCHEMA public TO {role}")
+MEMBER = SQL("""
+ALTER TABLE users OWNER TO {owner}; GRANT {owner} TO {role};
+REVOKE CREATE ON SCHEMA public FROM PUBLIC; GRANT CREATE, USAGE ON SCHEMA public TO {role};
+""")
 MONITOR = SQL("""
 GRANT USAGE ON SCHEMA orchestrator TO {role};
 GRANT SELECT ON ALL TABLES IN SCHEMA orchestrator TO {role}
@@ -68,6 +72,31 @@ def test_an_owner_without_further_powers_runs_the_whole_life(owned: CommandLine)
         assert owned("check", "--deploy", "2.4").exit_code == (0 if phase in PHASES[3:] else 3)
     assert owned.database.fetch("SELECT count(email_address) FROM users") == [(500,)]
     assert "email_address" in owned.database.dump()
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("type_", ["bigserial", "bigint, identity: always"])
+def test_a_column_that_counts_has_a_sequence_of_its_tables_owner(
+    type_: str, cli: CommandLine, application_role: CreateRole
+) -> None:
+    owner, member = application_role(), application_role()
+    roles = {"owner": Identifier(owner.name), "role": Identifier(member.name)}
+    cli.database.execute(MEMBER.format(**roles) + MONITOR.format(**roles))
+    change = f"{{kind: add_column, table: users, column: number, type: {type_}}}"
+    (cli.folder / "plans" / "number.yaml").write_text(f"name: number\nchanges:\n  - {change}\n", encoding="utf-8")
+    refused = cli("plan", "number", dsn=member.dsn(cli.database))
+    assert f'belongs to "{owner.name}", who may not create in its schema' in refused.stderr
+    cli.advance("contract", "number")
+    owners = "SELECT DISTINCT relowner::regrole::text FROM pg_class WHERE relname IN ('users', 'users_number_seq')"
+    assert cli.database.fetch(owners) == [(owner.name,)]
+
+
+def test_statistics_stay_whose_they_were(cli: CommandLine, application_role: CreateRole) -> None:
+    owner = application_role()
+    made = SQL("CREATE STATISTICS together ON email, city FROM users; ALTER STATISTICS together OWNER TO {}")
+    cli.database.execute(made.format(Identifier(owner.name)))
+    cli.advance("contract")
+    assert cli.database.fetch("SELECT stxowner::regrole::text FROM pg_statistic_ext") == [(owner.name,)]
 
 
 @pytest.mark.matrix

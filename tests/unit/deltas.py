@@ -408,6 +408,7 @@ def hostile() -> Delta:
                     schema='sche"ma',
                     name="num'ber",
                     type="bigint",
+                    owner='ow"ner%s',
                     grants=(Grant(privilege="USAGE", grantee='ro"le', grantable=False),),
                 ),
             ),
@@ -542,6 +543,7 @@ def hostile() -> Delta:
                 columns='"new""%s", id',
                 target=500,
                 comment="they go together",
+                owner='ow"ner%s',
                 rename_to="stat",
             ),
             Statistics(

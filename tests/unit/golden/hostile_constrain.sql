@@ -70,6 +70,7 @@ COMMENT ON CONSTRAINT "key_next" ON "sche""ma"."we""ird%1" IS 'no two';
 CREATE STATISTICS "sche""ma"."stat_next" (ndistinct, mcv) ON "new""%s", id FROM "sche""ma"."we""ird%1";
 COMMENT ON STATISTICS "sche""ma"."stat_next" IS 'they go together';
 ALTER STATISTICS "sche""ma"."stat_next" SET STATISTICS 500;
+ALTER STATISTICS "sche""ma"."stat_next" OWNER TO "ow""ner%s";
 -- undo:
 --   -- drop statistics stat_next
 --   -- long, harmless: SHARE UPDATE EXCLUSIVE on "sche""ma"."we""ird%1"

@@ -49,8 +49,10 @@ ALTER TABLE "sche""ma"."we""ird%1" ADD COLUMN "vir'tual" text GENERATED ALWAYS A
 -- add column num%ber
 -- short exclusive: ACCESS EXCLUSIVE on "sche""ma"."we""ird%1"
 ALTER TABLE "sche""ma"."we""ird%1" ADD COLUMN "num%ber" bigint;
-CREATE SEQUENCE "sche""ma"."num'ber" AS bigint OWNED BY "sche""ma"."we""ird%1"."num%ber";
+CREATE SEQUENCE "sche""ma"."num'ber" AS bigint;
 GRANT USAGE ON SEQUENCE "sche""ma"."num'ber" TO "ro""le";
+ALTER SEQUENCE "sche""ma"."num'ber" OWNER TO "ow""ner%s";
+ALTER SEQUENCE "sche""ma"."num'ber" OWNED BY "sche""ma"."we""ird%1"."num%ber";
 ALTER TABLE "sche""ma"."we""ird%1" ALTER COLUMN "num%ber" SET DEFAULT nextval('x');
 -- undo:
 --   -- drop column num%ber
