@@ -19,7 +19,7 @@ from tests.fixtures.facts import Facts, Rows, facts, rows
 from tests.fixtures.runs import Migration, init
 
 ALL = os.environ.get("ORCHESTRATOR_TEST_PAIRS") == "all"
-DRAWN = 4
+DRAWN = 3
 State = tuple[Facts, Rows]
 SCHEMA: LiteralString = """
 CREATE TYPE mood AS ENUM ('sad', 'fair', 'glad');
