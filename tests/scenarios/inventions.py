@@ -317,6 +317,8 @@ class Invented:
     """Columns whose values cannot be foretold."""
     given: frozenset[tuple[str, str]] = frozenset()
     """Columns in which a null of newer code becomes a value."""
+    sources: frozenset[tuple[str, str]] = frozenset()
+    """Columns from which new ones are computed until contract, whichever version writes them without the new ones."""
     late: frozenset[tuple[str, str]] = frozenset()
     """Columns in which newer code may find something else before contract."""
     defaults: frozenset[tuple[str, str]] = frozenset()
@@ -661,7 +663,12 @@ def _add_column(world: World, table: Table) -> Invented:
             type_ = {"numeric(10,2)": "numeric(10,2)", "jsonb": "jsonb"}.get(source.type, type_)
             naive = written("ALTER TABLE {} ADD COLUMN {} {}", table.sql, name, SQL(type_))
             fill = written("UPDATE {} SET {} = {}", table.sql, name, SQL(up))
-            return Invented(change={**change, "type": type_, "up": up}, naive=(naive, fill), given=frozenset({here}))
+            return Invented(
+                change={**change, "type": type_, "up": up},
+                naive=(naive, fill),
+                given=frozenset({here}),
+                sources=frozenset({(table.display, source.name)}),
+            )
         case "counting":
             always = world.one("always", "by default")
             naive = written(

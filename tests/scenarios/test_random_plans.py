@@ -5,6 +5,7 @@ fails; what is printed then is schema.sql and plan.yaml of a case.
 """
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -79,6 +80,8 @@ RENAME = {
     "constraint": SQL("ALTER TABLE {table} RENAME CONSTRAINT {name} TO {to}"),
     "index": SQL("ALTER INDEX {index} RENAME TO {to}"),
 }
+ON = re.compile(r" ON (?P<table>.+?) USING .*")
+"""What follows the name of an index in its definition."""
 TAKEN = ("42P07", "42710")
 """duplicate_table, duplicate_object."""
 
@@ -109,13 +112,20 @@ class Application:
     """Code that was written for a database as it is, and knows its rows."""
 
     def __init__(
-        self, database: Database, rng: Random, numbers: Iterator[int], unknown: Mask, given: Mask = frozenset()
+        self,
+        database: Database,
+        rng: Random,
+        numbers: Iterator[int],
+        unknown: Mask,
+        given: Mask = frozenset(),
+        fixed: Mask = frozenset(),
     ) -> None:
         self._database = database
         self._rng = rng
         self._numbers = numbers
         self._unknown = unknown
         self._given = given
+        self._fixed = fixed
         with database.connect() as connection, connection.cursor(row_factory=class_row(Column)) as cursor:
             columns = cursor.execute(COLUMNS).fetchall()
         self.tables: Mapping[tuple[str, str], Sequence[Column]] = {
@@ -129,7 +139,8 @@ class Application:
         settable = [column for column in columns if not column.counts]
         row = self._row(name, columns)
         verb = self._rng.choice(("insert", "update", "update", "delete" if may_delete else "insert"))
-        if verb == "insert" or row is None or not settable:
+        changeable = [column for column in settable if column.masked not in self._fixed]
+        if verb == "insert" or row is None or not changeable:
             given = [column for column in settable if not (column.has_default and self._rng.random() < 0.5)]
             if not given:
                 return SQL("INSERT INTO {} DEFAULT VALUES").format(name)
@@ -139,7 +150,7 @@ class Application:
             )
         if verb == "delete":
             return SQL("DELETE FROM {} WHERE {}").format(name, row)
-        column = self._rng.choice(settable)
+        column = self._rng.choice(changeable)
         return SQL("UPDATE {} SET {} = {} WHERE {}").format(name, Identifier(column.name), self._value(column), row)
 
     def _row(self, table: Identifier, columns: Sequence[Column]) -> Composed | None:
@@ -192,6 +203,10 @@ class Trial:
         return frozenset().union(*(each.late for each in self.invention.changes))
 
     @cached_property
+    def sources(self) -> Mask:
+        return frozenset().union(*(each.sources for each in self.invention.changes))
+
+    @cached_property
     def given(self) -> Mask:
         return frozenset().union(*(each.given for each in self.invention.changes))
 
@@ -217,7 +232,8 @@ class Trial:
             self._abort()
             return outcome
         assert naive is None, naive
-        new = Application(self.twin, self.rng, self.numbers, self.altered | self.arbitrary | self.late, self.given)
+        unknown = self.altered | self.arbitrary | self.late
+        new = Application(self.twin, self.rng, self.numbers, unknown, self.given, self.sources)
         for statement in (each for change in self.invention.changes for each in change.begins):
             self._execute(SQL(statement), Phase.CONTRACT)
         self._work(new, Phase.CONTRACT)
@@ -340,13 +356,17 @@ class Trial:
             for each in self.invention.changes
             for table, column in each.defaults
         }
+        partitions = {name.replace('"', "") for each in self.invention.changes for name in each.partitions}
         found = {}
         for (kind, name), fact in facts(database).items():
+            on = ON.search(fact["definition"]) if kind == "index" else None
             if kind == "sequence":
                 # a name that was cut is cut otherwise; and of numbers there are gaps
                 found[kind, fact["owner"]] = {**fact, "last": None}
             elif kind == "column" and name.replace('"', "") in defaults:
                 found[kind, name] = {**fact, "default": fact["default"] is not None}
+            elif on is not None and on["table"].replace('"', "") in partitions:
+                found[kind, on[0]] = {**fact, "definition": None}
             elif kind != "relation" or fact["kind"] != "S":
                 found[kind, name] = fact
         return found
