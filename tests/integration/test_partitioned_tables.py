@@ -656,13 +656,33 @@ def test_values_that_newer_code_has_given_to_a_partition_before_it_is_attached_a
 def test_rows_that_a_partition_brings_along_are_kept_where_columns_have_exchanged_their_names(
     logs: Database, tmp_path: Path
 ) -> None:
-    run = migration("{kind: change_type, column: seen, type: bigint}", logs, tmp_path)
+    change = '{kind: change_type, column: seen, type: bigint, up: "seen::bigint * 10", down: "(seen / 10)::int"}'
+    run = migration(change, logs, tmp_path)
     run.advance(Phase.CONSTRAIN)
     logs.execute("CREATE TABLE late (LIKE logs INCLUDING ALL)")
     logs.execute("INSERT INTO late (id, day, email, seen) VALUES (900, 45, '@', 7000000)")
     logs.execute(ATTACH)
     run.advance(Phase.CONTRACT)
     assert logs.fetch("SELECT seen FROM logs WHERE id = 900") == [(7000000,)]
+
+
+def test_a_table_that_contract_is_done_with_is_left_alone_when_it_goes_on_after_a_crash(
+    logs: Database, tmp_path: Path
+) -> None:
+    logs.execute("CREATE TABLE others (id int PRIMARY KEY, a text); INSERT INTO others VALUES (1, 'x')")
+    second = "{kind: rename_column, table: others, from: a, to: b}"
+    Migration.of(f"name: two\nchanges:\n  - {{table: logs, {RENAMED[1:]}\n  - {second}\n", logs, tmp_path)
+
+    def attach_and_die() -> None:
+        logs.execute(LATE)
+        logs.execute(ATTACH)
+        raise Crash
+
+    settings = Settings(database_url=logs.dsn, plans=tmp_path)
+    with pytest.raises(Crash):
+        Migration(Context(settings, Meddler("drop note", attach_and_die)), "two").advance(Phase.CONTRACT)
+    Migration(Context(settings, Reporter()), "two").advance(Phase.CONTRACT)
+    assert logs.fetch("SELECT b FROM others") == [("x",)]
 
 
 def test_what_a_partition_brings_after_the_last_comparison_stops_contract_before_anything_is_lost(
